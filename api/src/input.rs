@@ -1,0 +1,338 @@
+//! What comes in: JSON bodies, query parameters, ids and conditional headers, each with errors that name the place.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::{FromRequest, HttpRequest};
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use serde_json::{Map, Value as Json};
+use service::library::Expected;
+use service::{Error, Fault};
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// Bytes of a JSON body at most.
+pub const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// A JSON body of a bounded size.
+pub struct JsonBody(pub Json);
+
+impl FromRequest for JsonBody {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let media_type = media_type(request);
+        let announced = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok())
+            .and_then(|length| length.parse::<usize>().ok());
+        let mut payload = payload.take();
+        Box::pin(async move {
+            if !matches!(media_type.as_deref(), Some("application/json" | "application/merge-patch+json")) {
+                return Err(Problem::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    "send the body as `Content-Type: application/json`",
+                ));
+            }
+            if announced.is_some_and(|length| length > LARGEST_BODY) {
+                return Err(too_large());
+            }
+            let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|error| {
+                    Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", format!("the body cannot be read: {error}"))
+                })?;
+                if bytes.len() + chunk.len() > LARGEST_BODY {
+                    return Err(too_large());
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            parse_json(&bytes).map(Self)
+        })
+    }
+}
+
+fn media_type(request: &HttpRequest) -> Option<String> {
+    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    value.split(';').next().map(|kind| kind.trim().to_ascii_lowercase())
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", format!("the body has more than {LARGEST_BODY} bytes"))
+}
+
+fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
+    let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
+    if bytes.is_empty() {
+        return Err(malformed("the body is empty: a JSON object is needed".to_owned()));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| malformed(format!("the body is not UTF-8: the byte at {} does not belong", error.valid_up_to())))?;
+    serde_json::from_str(text).map_err(|error| malformed(format!("the body is not valid JSON: {error}")))
+}
+
+/// The members of a JSON object, taken one by one; what is left over is unknown.
+pub struct Members {
+    members: Map<String, Json>,
+    known: Vec<&'static str>,
+    faults: Vec<Fault>,
+}
+
+impl Members {
+    pub fn new(body: Json) -> Result<Self, Problem> {
+        match body {
+            Json::Object(members) => Ok(Self { members, known: Vec::new(), faults: Vec::new() }),
+            _ => Err(Error::Invalid(vec![Fault::at("", "type", "expected a JSON object")]).into()),
+        }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Json> {
+        self.known.push(name);
+        self.members.remove(name)
+    }
+
+    fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+        self.faults.push(Fault::at(format!("/{name}"), code, detail));
+    }
+
+    /// A string; `Some(None)` when it is null, `None` when it is absent.
+    pub fn text(&mut self, name: &'static str) -> Option<Option<String>> {
+        match self.take(name)? {
+            Json::Null => Some(None),
+            Json::String(text) => Some(Some(text)),
+            _ => {
+                self.fault(name, "type", "expected a string or null");
+                None
+            }
+        }
+    }
+
+    /// A string that must be there.
+    pub fn required_text(&mut self, name: &'static str) -> String {
+        let before = self.faults.len();
+        match self.text(name).flatten() {
+            Some(text) => text,
+            None => {
+                if self.faults.len() == before {
+                    self.fault(name, "required", "a string is needed");
+                }
+                String::new()
+            }
+        }
+    }
+
+    /// A string that is one of a set.
+    pub fn parsed<T: std::str::FromStr<Err = String>>(&mut self, name: &'static str) -> Option<T> {
+        let text = self.text(name).flatten()?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                self.fault(name, "enum", detail);
+                None
+            }
+        }
+    }
+
+    /// A list of strings of a set; `None` when it is absent or null.
+    pub fn parsed_list<T: std::str::FromStr<Err = String>>(&mut self, name: &'static str) -> Option<Vec<T>> {
+        let items = match self.take(name)? {
+            Json::Null => return None,
+            Json::Array(items) => items,
+            _ => {
+                self.fault(name, "type", "expected an array of strings or null");
+                return None;
+            }
+        };
+        let mut values = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match item.as_str().map(str::parse) {
+                Some(Ok(value)) => values.push(value),
+                Some(Err(detail)) => self.fault(&format!("{name}/{index}"), "enum", detail),
+                None => self.fault(&format!("{name}/{index}"), "type", "expected a string"),
+            }
+        }
+        Some(values)
+    }
+
+    pub fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        match self.take(name)? {
+            Json::Bool(value) => Some(value),
+            _ => {
+                self.fault(name, "type", "expected true or false");
+                None
+            }
+        }
+    }
+
+    pub fn id(&mut self, name: &'static str) -> Option<Uuid> {
+        let text = self.text(name).flatten()?;
+        let id = Uuid::try_parse(&text).ok();
+        if id.is_none() {
+            self.fault(name, "format", "expected an id (UUID)");
+        }
+        id
+    }
+
+    pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
+        let text = self.text(name).flatten()?;
+        let time = service::time::parse_timestamp(&text);
+        if time.is_none() {
+            self.fault(name, "format", "expected an RFC 3339 time such as 2026-01-31T12:00:00Z");
+        }
+        time
+    }
+
+    /// Ends the reading: every fault at once, unknown members included.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        let known = self.known.join(", ");
+        for name in std::mem::take(&mut self.members).keys() {
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            self.fault(&escaped, "unknown_field", format!("there is no such field: known are {known}"));
+        }
+        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults).into()) }
+    }
+}
+
+/// The query parameters, taken one by one; what is left over is unknown.
+pub struct Parameters {
+    pairs: VecDeque<(String, String)>,
+    known: Vec<&'static str>,
+}
+
+impl Parameters {
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let mut pairs = VecDeque::new();
+        for pair in request.query_string().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            pairs.push_back((decode(name)?, decode(value)?));
+        }
+        Ok(Self { pairs, known: Vec::new() })
+    }
+
+    pub fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        self.known.push(name);
+        let Some(index) = self.pairs.iter().position(|(other, _)| other == name) else {
+            return Ok(None);
+        };
+        let value = self.pairs.remove(index).map(|(_, value)| value);
+        if self.pairs.iter().any(|(other, _)| other == name) {
+            return Err(Problem::parameter(name, "duplicate", "it is given more than once"));
+        }
+        Ok(value)
+    }
+
+    pub fn number(&mut self, name: &'static str) -> Result<Option<u64>, Problem> {
+        self.text(name)?
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    Problem::parameter(name, "type", format!("expected a whole number, found `{}`", shortened(&text)))
+                })
+            })
+            .transpose()
+    }
+
+    pub fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
+        match self.text(name)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => {
+                Err(Problem::parameter(name, "type", format!("expected true or false, found `{}`", shortened(other))))
+            }
+        }
+    }
+
+    pub fn finish(self) -> Result<(), Problem> {
+        match self.pairs.front() {
+            None => Ok(()),
+            Some((name, _)) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "unknown_parameter",
+                format!("there is no parameter `{}`: known are {}", shortened(name), self.known.join(", ")),
+            )),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+fn decode(text: &str) -> Result<String, Problem> {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", "the query string is not UTF-8 after decoding %XX")
+    })
+}
+
+/// The id in a path.
+pub struct PathId(pub Uuid);
+
+impl FromRequest for PathId {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("id").unwrap_or_default();
+        let id = Uuid::try_parse(text).map(Self).map_err(|_| {
+            Problem::parameter("id", "format", format!("expected an id (UUID), found `{}`", shortened(text)))
+        });
+        std::future::ready(id)
+    }
+}
+
+/// The `If-Match` header, without which nothing is changed.
+pub struct IfMatch(pub Expected);
+
+impl FromRequest for IfMatch {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(if_match(request).map(Self))
+    }
+}
+
+fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else {
+        return Err(Problem::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "precondition_required",
+            "send `If-Match` with the ETag of the version that you changed, or `If-Match: *`",
+        ));
+    };
+    let malformed = || {
+        Problem::parameter("If-Match", "format", "expected `*` or ETags in double quotes, separated by commas")
+    };
+    let value = value.to_str().map_err(|_| malformed())?.trim();
+    if value == "*" {
+        return Ok(Expected::Any);
+    }
+    let mut versions = Vec::new();
+    for tag in value.split(',').map(str::trim) {
+        // A weak tag never matches where a strong comparison is asked for (RFC 9110, 13.1.1).
+        let weak = tag.starts_with("W/");
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).ok_or_else(malformed)?;
+        if let (false, Ok(version)) = (weak, opaque.parse()) {
+            versions.push(version);
+        }
+    }
+    Ok(Expected::Versions(versions))
+}
+
+/// Whether `If-None-Match` names this version.
+pub fn is_unchanged(request: &HttpRequest, version: i64) -> bool {
+    let Some(value) = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let current = format!("\"{version}\"");
+    value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current)
+}

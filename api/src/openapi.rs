@@ -1,0 +1,36 @@
+//! The OpenAPI document: made from the mounted handlers, so that what is served is what is described.
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+/// What the handlers cannot say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Pharos",
+        description = "A self-hosted document library and reporting backend. Times are RFC 3339 in UTC with six fraction digits, ids are UUIDv7, errors are problem documents (RFC 9457).",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(crate::problem::Problem, crate::problem::ProblemFault)),
+    modifiers(&BearerKey),
+    tags(
+        (name = "resources", description = "What the library holds, in Dublin Core"),
+        (name = "search", description = "Full-text search"),
+        (name = "accounts", description = "Users, API keys, roles and scopes"),
+        (name = "operations", description = "For whoever runs the server"),
+    ),
+)]
+pub struct Document;
+
+struct BearerKey;
+
+impl Modify for BearerKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key: `Authorization: Bearer ph_…`"))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}

@@ -1,0 +1,137 @@
+//! API keys. Everybody manages their own; an admin everybody's.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use service::accounts::{Actor, CreatedKey, Key, NewKey, Role, Scope};
+use service::{Error, Pharos};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::users::PageParameters;
+use crate::caller::Caller;
+use crate::input::{JsonBody, Members, Parameters, PathId};
+use crate::output::{json, linked, located};
+use crate::problem::Problem;
+
+/// A page of keys.
+#[derive(Serialize, ToSchema)]
+pub struct KeyList {
+    items: Vec<Key>,
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// A key to be created.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the OpenAPI document's view of a body that Members reads")]
+pub struct NewKeyBody {
+    /// What the key is for.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// The caller when absent; another user needs `admin`.
+    user_id: Option<Uuid>,
+    /// Narrows the user's role.
+    role: Option<Role>,
+    /// Narrows what the role may do.
+    scopes: Option<Vec<Scope>>,
+    /// In the future; never when absent.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// Lists keys, newest first: all for an admin, else the caller's own.
+#[utoipa::path(tag = "accounts", params(PageParameters), security(("key" = [])), responses(
+    (status = 200, description = "A page", body = KeyList, headers(("Link" = String))),
+    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
+))]
+#[get("/keys")]
+pub async fn list_keys(request: HttpRequest, caller: Caller, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    let mut parameters = Parameters::of(&request)?;
+    let (limit, cursor) = (parameters.number("limit")?, parameters.text("cursor")?);
+    parameters.finish()?;
+    let user_id = if caller.0.may(Scope::Admin) { None } else { Some(caller.0.user_id) };
+    let page = pharos.list_keys(user_id, limit, cursor.as_deref()).await?;
+    let body = KeyList { items: page.items, next_cursor: page.next_cursor };
+    Ok(linked(json(StatusCode::OK, &body)?, &request, body.next_cursor.as_deref()))
+}
+
+/// Creates a key. The secret is in this reply only.
+#[utoipa::path(tag = "accounts", request_body = NewKeyBody, security(("key" = [])), responses(
+    (status = 201, description = "Created", body = CreatedKey, headers(("Location" = String))),
+    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
+))]
+#[post("/keys")]
+pub async fn create_key(request: HttpRequest, caller: Caller, body: JsonBody, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    let actor = &caller.0;
+    Parameters::of(&request)?.finish()?;
+    let mut members = Members::new(body.0)?;
+    let mut new = NewKey {
+        name: members.text("name").flatten().unwrap_or_default(),
+        user_id: members.id("user_id").unwrap_or(actor.user_id),
+        role: members.parsed("role"),
+        scopes: members.parsed_list("scopes"),
+        expires_at: members.time("expires_at"),
+    };
+    members.finish()?;
+    if !actor.may(Scope::Admin) {
+        narrow_to_own(&mut new, actor)?;
+    }
+    let created = pharos.create_key(new).await?;
+    Ok(located(json(StatusCode::CREATED, &created)?, &format!("/api/v1/keys/{}", created.key.id)))
+}
+
+/// A key never reaches further than the one that made it.
+fn narrow_to_own(new: &mut NewKey, actor: &Actor) -> Result<(), Problem> {
+    if new.user_id != actor.user_id {
+        actor.require(Scope::Admin)?;
+    }
+    new.role = Some(new.role.map_or(actor.role, |role| role.min(actor.role)));
+    match (&new.scopes, &actor.scopes) {
+        (None, own) => new.scopes.clone_from(own),
+        (Some(wanted), Some(_)) => {
+            if let Some(beyond) = wanted.iter().find(|scope| !actor.may(**scope)) {
+                return Err(Error::Forbidden(format!("the key in use does not have the scope {}", beyond.as_str())).into());
+            }
+        }
+        (Some(_), None) => {}
+    }
+    Ok(())
+}
+
+/// Reads a key, without its secret.
+#[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), security(("key" = [])), responses(
+    (status = 200, description = "The key", body = Key),
+    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
+))]
+#[get("/keys/{id}")]
+pub async fn find_key(request: HttpRequest, caller: Caller, id: PathId, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    Parameters::of(&request)?.finish()?;
+    json(StatusCode::OK, &own_key(&caller.0, &pharos, id.0).await?)
+}
+
+/// Revokes a key for good. It stays in the list, refused.
+#[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), security(("key" = [])), responses(
+    (status = 200, description = "Revoked", body = Key),
+    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
+))]
+#[delete("/keys/{id}")]
+pub async fn revoke_key(request: HttpRequest, caller: Caller, id: PathId, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    Parameters::of(&request)?.finish()?;
+    own_key(&caller.0, &pharos, id.0).await?;
+    json(StatusCode::OK, &pharos.revoke_key(id.0).await?)
+}
+
+/// Somebody else's key is not there, unless the caller is an admin.
+async fn own_key(actor: &Actor, pharos: &Pharos, id: Uuid) -> Result<Key, Problem> {
+    let key = pharos.find_key(id).await?;
+    if key.user_id != actor.user_id && !actor.may(Scope::Admin) {
+        return Err(Error::NotFound { kind: "key", id: id.to_string() }.into());
+    }
+    Ok(key)
+}

@@ -1,0 +1,219 @@
+//! The one place in the migrations that knows which database it speaks to.
+
+use sea_orm::DbBackend;
+use sea_orm_migration::prelude::*;
+
+/// Whether a table carries a `version` that the touch trigger raises with `updated_at`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Versioned {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy)]
+pub enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+impl Dialect {
+    pub fn of(manager: &SchemaManager<'_>) -> Result<Self, DbErr> {
+        match manager.get_database_backend() {
+            DbBackend::Postgres => Ok(Self::Postgres),
+            DbBackend::Sqlite => Ok(Self::Sqlite),
+            other => Err(DbErr::BackendNotSupported {
+                db: other.as_str(),
+                ctx: "migration",
+            }),
+        }
+    }
+
+    /// Text that both databases compare and order by byte.
+    pub fn text(self, name: &'static str) -> ColumnDef {
+        match self {
+            Self::Postgres => ColumnDef::new(name).custom(r#"text COLLATE "C""#).take(),
+            Self::Sqlite => ColumnDef::new(name).text().take(),
+        }
+        .not_null()
+        .take()
+    }
+
+    pub fn text_null(self, name: &'static str) -> ColumnDef {
+        self.text(name).null().take()
+    }
+
+    pub fn json(self, name: &'static str) -> ColumnDef {
+        match self {
+            Self::Postgres => ColumnDef::new(name).json_binary().take(),
+            Self::Sqlite => ColumnDef::new(name).json().take(),
+        }
+        .not_null()
+        .take()
+    }
+
+    /// An integer key that the database counts up; on SQLite another name of the rowid.
+    pub fn numbered_key(self, name: &'static str) -> ColumnDef {
+        let mut key = ColumnDef::new(name);
+        key.big_integer().not_null().primary_key();
+        match self {
+            Self::Postgres => key.auto_increment().take(),
+            Self::Sqlite => key,
+        }
+    }
+
+    pub fn json_null(self, name: &'static str) -> ColumnDef {
+        self.json(name).null().take()
+    }
+}
+
+/// Makes what the touch triggers of all tables call; comes before the first of them.
+pub async fn create_touch_functions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => {
+            run(manager, POSTGRES_TOUCH).await?;
+            run(manager, POSTGRES_TOUCH_VERSION).await
+        }
+        Dialect::Sqlite => Ok(()),
+    }
+}
+
+pub async fn drop_touch_functions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => {
+            run(manager, "DROP FUNCTION pharos_touch_version()").await?;
+            run(manager, "DROP FUNCTION pharos_touch()").await
+        }
+        Dialect::Sqlite => Ok(()),
+    }
+}
+
+/// Sets `updated_at`, and raises `version`, where another tool changed a row and left them alone.
+/// The trigger goes with its table.
+pub async fn create_updated_at_trigger(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    versioned: Versioned,
+) -> Result<(), DbErr> {
+    let statement = match Dialect::of(manager)? {
+        Dialect::Postgres => postgres_touch_trigger(table, versioned),
+        Dialect::Sqlite => sqlite_touch_trigger(table, versioned),
+    };
+    run(manager, &statement).await
+}
+
+/// An index for JSON containment; SQLite has none, there a scan answers.
+pub async fn create_json_index(
+    manager: &SchemaManager<'_>,
+    name: &str,
+    table: &str,
+    column: &str,
+) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => {
+            let statement =
+                format!("CREATE INDEX {name} ON {table} USING gin ({column} jsonb_path_ops)");
+            run(manager, &statement).await
+        }
+        Dialect::Sqlite => Ok(()),
+    }
+}
+
+/// Gives `search_documents` its inverted index: a column of the table on PostgreSQL, an FTS5 table
+/// with `rowid` = `doc` on SQLite.
+pub async fn create_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let statements = match Dialect::of(manager)? {
+        Dialect::Postgres => POSTGRES_TOKEN_INDEX,
+        Dialect::Sqlite => SQLITE_TOKEN_INDEX,
+    };
+    for statement in statements {
+        run(manager, statement).await?;
+    }
+    Ok(())
+}
+
+/// Comes before `search_documents` is dropped.
+pub async fn drop_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => Ok(()),
+        Dialect::Sqlite => {
+            run(manager, "DROP TRIGGER search_documents_unindex").await?;
+            run(manager, "DROP TABLE search_index").await
+        }
+    }
+}
+
+async fn run(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
+    manager
+        .get_connection()
+        .execute_unprepared(statement)
+        .await
+        .map(|_| ())
+}
+
+const POSTGRES_TOUCH: &str = "\
+CREATE FUNCTION pharos_touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW IS DISTINCT FROM OLD AND NEW.updated_at = OLD.updated_at THEN
+        NEW.updated_at = date_trunc('microseconds', clock_timestamp());
+    END IF;
+    RETURN NEW;
+END $$";
+
+const POSTGRES_TOUCH_VERSION: &str = "\
+CREATE FUNCTION pharos_touch_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW IS DISTINCT FROM OLD AND NEW.updated_at = OLD.updated_at THEN
+        NEW.updated_at = date_trunc('microseconds', clock_timestamp());
+        IF NEW.version = OLD.version THEN
+            NEW.version = OLD.version + 1;
+        END IF;
+    END IF;
+    RETURN NEW;
+END $$";
+
+// The condition stands in the trigger as well, so that an update by Pharos itself calls no function.
+fn postgres_touch_trigger(table: &str, versioned: Versioned) -> String {
+    let function = match versioned {
+        Versioned::Yes => "pharos_touch_version",
+        Versioned::No => "pharos_touch",
+    };
+    format!(
+        "CREATE TRIGGER {table}_touch BEFORE UPDATE ON {table} FOR EACH ROW \
+         WHEN (NEW.updated_at = OLD.updated_at) EXECUTE FUNCTION {function}()"
+    )
+}
+
+// 'now' stands still within one statement, triggers included: the update in the trigger leaves behind a
+// row that the condition refuses, since its time either changed or is already now (and its version rose).
+fn sqlite_touch_trigger(table: &str, versioned: Versioned) -> String {
+    let now = "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'";
+    let (stale, version) = match versioned {
+        Versioned::Yes => (
+            format!("(NEW.updated_at IS NOT ({now}) OR NEW.version IS OLD.version)"),
+            ", version = CASE WHEN NEW.version IS OLD.version THEN OLD.version + 1 ELSE NEW.version END",
+        ),
+        Versioned::No => (format!("NEW.updated_at IS NOT ({now})"), ""),
+    };
+    format!(
+        "CREATE TRIGGER {table}_touch AFTER UPDATE ON {table} FOR EACH ROW \
+         WHEN NEW.updated_at IS OLD.updated_at AND {stale} \
+         BEGIN UPDATE {table} SET updated_at = {now}{version} WHERE rowid = NEW.rowid; END"
+    )
+}
+
+// The blobs are packed already, and read in part: EXTERNAL spares PostgreSQL the attempt to compress them.
+const POSTGRES_TOKEN_INDEX: &[&str] = &[
+    "ALTER TABLE search_documents ADD COLUMN tokens tsvector NOT NULL",
+    // Serves every search: the documents that hold a term.
+    "CREATE INDEX idx_search_documents_tokens ON search_documents USING gin (tokens)",
+    "ALTER TABLE search_documents ALTER COLUMN terms SET STORAGE EXTERNAL, \
+     ALTER COLUMN places SET STORAGE EXTERNAL, ALTER COLUMN facets SET STORAGE EXTERNAL",
+];
+
+// All punctuation belongs to tokens, so that only white space separates what the analysis joined with it.
+// contentless_delete refuses columnsize=0.
+const SQLITE_TOKEN_INDEX: &[&str] = &[
+    r##"CREATE VIRTUAL TABLE search_index USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize="ascii tokenchars '!""#$%&''()*+,-./:;<=>?@[\]^_`{|}~'")"##,
+    "CREATE TRIGGER search_documents_unindex AFTER DELETE ON search_documents FOR EACH ROW \
+     BEGIN DELETE FROM search_index WHERE rowid = OLD.doc; END",
+];

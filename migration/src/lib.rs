@@ -1,0 +1,33 @@
+//! The steps that bring a database's schema up and down, in the order in which they run.
+//!
+//! A step takes no lock and begins no transaction of its own: whoever runs the [`Migrator`] does both.
+
+pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod dialect;
+mod m20261120_000001_accounts;
+mod m20261120_000002_resources;
+mod m20261120_000003_search;
+mod m20261120_000004_collections;
+mod m20261120_000005_classification;
+mod m20261120_000006_recommendations;
+mod m20261120_000007_knowledge_graph;
+mod m20261120_000008_models;
+mod table_parts;
+
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261120_000001_accounts::Migration),
+            Box::new(m20261120_000002_resources::Migration),
+            Box::new(m20261120_000003_search::Migration),
+            Box::new(m20261120_000004_collections::Migration),
+            Box::new(m20261120_000005_classification::Migration),
+            Box::new(m20261120_000006_recommendations::Migration),
+            Box::new(m20261120_000007_knowledge_graph::Migration),
+            Box::new(m20261120_000008_models::Migration),
+        ]
+    }
+}

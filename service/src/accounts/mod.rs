@@ -1,0 +1,11 @@
+//! Users, API keys, roles and scopes.
+
+mod access;
+mod keys;
+mod users;
+
+pub use self::access::{Actor, Role, Scope};
+pub use self::keys::{CreatedKey, Key, NewKey};
+pub use self::users::{NewUser, User, UserChanges};
+
+pub(crate) use self::keys::{KeyUse, LastUses, checker};

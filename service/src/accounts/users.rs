@@ -1,0 +1,271 @@
+//! Users.
+
+use chrono::{DateTime, Utc};
+use entity::users::{ActiveModel, Column, Entity, Model};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::access::Role;
+use crate::Pharos;
+use crate::database::DatabaseError;
+use crate::error::{Error, Fault};
+use crate::library::{Page, checked_limit};
+use crate::time::rfc3339;
+
+/// Characters of an e-mail address at most (RFC 5321).
+const LONGEST_EMAIL: usize = 254;
+/// Characters of a name at most.
+const LONGEST_NAME: usize = 200;
+
+/// Somebody who uses the library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct User {
+    pub id: Uuid,
+    /// In lower case.
+    pub email: String,
+    #[schema(required)]
+    pub display_name: Option<String>,
+    pub role: Role,
+    /// Since when the user's keys are refused.
+    #[serde(with = "rfc3339::option")]
+    #[schema(required)]
+    pub disabled_at: Option<DateTime<Utc>>,
+    #[serde(with = "rfc3339")]
+    pub created_at: DateTime<Utc>,
+    #[serde(with = "rfc3339")]
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A user to be created.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    pub email: String,
+    pub display_name: Option<String>,
+    pub role: Role,
+}
+
+/// What changes; absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct UserChanges {
+    pub display_name: Option<Option<String>>,
+    pub role: Option<Role>,
+    pub disabled: Option<bool>,
+}
+
+impl NewUser {
+    /// Checks and folds the address.
+    fn checked(mut self) -> Result<Self, Error> {
+        self.email = self.email.trim().to_lowercase();
+        let well_formed = self.email.chars().count() <= LONGEST_EMAIL
+            && self.email.split_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+            })
+            && !self.email.chars().any(|c| c.is_whitespace() || c.is_control());
+        let mut faults = Vec::new();
+        if !well_formed {
+            faults.push(Fault::at("/email", "format", "expected an address such as ada@example.org"));
+        }
+        if let Some(name) = &self.display_name {
+            check_name(name, &mut faults);
+        }
+        if faults.is_empty() { Ok(self) } else { Err(Error::Invalid(faults)) }
+    }
+}
+
+fn check_name(name: &str, faults: &mut Vec<Fault>) {
+    if name.chars().count() > LONGEST_NAME || name.contains('\0') {
+        faults.push(Fault::at(
+            "/display_name",
+            "too_long",
+            format!("at most {LONGEST_NAME} characters, none of them U+0000, are allowed"),
+        ));
+    }
+}
+
+impl TryFrom<Model> for User {
+    type Error = Error;
+
+    fn try_from(model: Model) -> Result<Self, Error> {
+        Ok(Self {
+            id: model.id,
+            email: model.email,
+            display_name: model.display_name,
+            role: model.role.parse().map_err(Error::Internal)?,
+            disabled_at: model.disabled_at,
+            created_at: model.created_at,
+            updated_at: model.updated_at,
+        })
+    }
+}
+
+impl Pharos {
+    pub async fn create_user(&self, new: NewUser) -> Result<User, Error> {
+        let new = new.checked()?;
+        let now = self.clock.now();
+        let user = User {
+            id: crate::ids::new_id(now, &*self.random),
+            email: new.email,
+            display_name: new.display_name,
+            role: new.role,
+            disabled_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let created = user.clone();
+        let result = self
+            .database
+            .write(move |transaction| {
+                let user = user.clone();
+                async move {
+                    let row = ActiveModel {
+                        id: Set(user.id),
+                        email: Set(user.email),
+                        display_name: Set(user.display_name),
+                        role: Set(user.role.as_str().to_owned()),
+                        disabled_at: Set(None),
+                        created_at: Set(user.created_at),
+                        updated_at: Set(user.updated_at),
+                    };
+                    Entity::insert(row)
+                        .exec_without_returning(&transaction)
+                        .await
+                        .map_err(DatabaseError::from)?;
+                    Ok(())
+                }
+            })
+            .await;
+        match result {
+            Ok(()) => Ok(created),
+            Err(Error::Database(DatabaseError::Duplicate(_))) => {
+                Err(Error::Conflict(format!("a user with the address {} exists already", created.email)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn find_user(&self, id: Uuid) -> Result<User, Error> {
+        let found = Entity::find_by_id(id).one(&self.database).await.map_err(DatabaseError::from)?;
+        found.ok_or_else(|| not_found(id.to_string()))?.try_into()
+    }
+
+    pub async fn find_user_by_email(&self, email: &str) -> Result<User, Error> {
+        let email = email.trim().to_lowercase();
+        let found = Entity::find()
+            .filter(Column::Email.eq(email.as_str()))
+            .one(&self.database)
+            .await
+            .map_err(DatabaseError::from)?;
+        found.ok_or_else(|| not_found(email))?.try_into()
+    }
+
+    /// Users in the order of their addresses.
+    pub async fn list_users(&self, limit: Option<u64>, cursor: Option<&str>) -> Result<Page<User>, Error> {
+        let limit = checked_limit(limit)?;
+        let mut query = Entity::find().order_by_asc(Column::Email).limit(limit + 1);
+        if let Some(cursor) = cursor {
+            let position = self.cursors.read("users", cursor)?;
+            query = query.filter(Column::Email.gt(position.as_str().unwrap_or_default()));
+        }
+        let rows = query.all(&self.database).await.map_err(DatabaseError::from)?;
+        let users = rows.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(users, limit, |last| self.cursors.write("users", &json!(last.email))))
+    }
+
+    /// Changes a user. The last admin that is not disabled stays one.
+    pub async fn change_user(&self, id: Uuid, changes: UserChanges) -> Result<User, Error> {
+        let mut faults = Vec::new();
+        if let Some(Some(name)) = &changes.display_name {
+            check_name(name, &mut faults);
+        }
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        let now = self.clock.now();
+        self.database
+            .write(move |transaction| {
+                let changes = changes.clone();
+                async move {
+                    let mut user: User = lock(&transaction, id).await?.try_into()?;
+                    let was_admin = is_active_admin(&user);
+                    user.display_name = changes.display_name.unwrap_or(user.display_name);
+                    user.role = changes.role.unwrap_or(user.role);
+                    user.disabled_at = match changes.disabled {
+                        None => user.disabled_at,
+                        Some(true) => user.disabled_at.or(Some(now)),
+                        Some(false) => None,
+                    };
+                    user.updated_at = now.max(user.updated_at + chrono::Duration::microseconds(1));
+                    if was_admin && !is_active_admin(&user) {
+                        refuse_last_admin(&transaction, id).await?;
+                    }
+                    let row = ActiveModel {
+                        display_name: Set(user.display_name.clone()),
+                        role: Set(user.role.as_str().to_owned()),
+                        disabled_at: Set(user.disabled_at),
+                        updated_at: Set(user.updated_at),
+                        ..ActiveModel::default()
+                    };
+                    Entity::update_many()
+                        .set(row)
+                        .filter(Column::Id.eq(id))
+                        .exec(&transaction)
+                        .await
+                        .map_err(DatabaseError::from)?;
+                    Ok(user)
+                }
+            })
+            .await
+    }
+
+    /// Deletes a user with all keys. The last admin cannot be deleted.
+    pub async fn delete_user(&self, id: Uuid) -> Result<(), Error> {
+        self.database
+            .write(move |transaction| async move {
+                let user: User = lock(&transaction, id).await?.try_into()?;
+                if is_active_admin(&user) {
+                    refuse_last_admin(&transaction, id).await?;
+                }
+                Entity::delete_by_id(id).exec(&transaction).await.map_err(DatabaseError::from)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Whether nobody is there yet.
+    pub async fn has_no_users(&self) -> Result<bool, Error> {
+        let first = Entity::find().limit(1).one(&self.database).await.map_err(DatabaseError::from)?;
+        Ok(first.is_none())
+    }
+}
+
+fn is_active_admin(user: &User) -> bool {
+    user.role == Role::Admin && user.disabled_at.is_none()
+}
+
+/// Locks every admin, so that two of them cannot remove each other at once.
+async fn refuse_last_admin(transaction: &crate::database::Transaction, leaving: Uuid) -> Result<(), Error> {
+    let admins = Entity::find()
+        .filter(Column::Role.eq(Role::Admin.as_str()))
+        .filter(Column::DisabledAt.is_null())
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(transaction)
+        .await
+        .map_err(DatabaseError::from)?;
+    if admins.iter().all(|admin| admin.id == leaving) {
+        return Err(Error::Conflict("this is the last admin: make another user one first".to_owned()));
+    }
+    Ok(())
+}
+
+async fn lock(transaction: &crate::database::Transaction, id: Uuid) -> Result<Model, Error> {
+    let found =
+        Entity::find_by_id(id).lock_exclusive().one(transaction).await.map_err(DatabaseError::from)?;
+    found.ok_or_else(|| not_found(id.to_string()))
+}
+
+fn not_found(id: String) -> Error {
+    Error::NotFound { kind: "user", id }
+}

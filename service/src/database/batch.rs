@@ -1,0 +1,105 @@
+//! Calls that arrive together are answered together.
+//!
+//! On PostgreSQL a round trip costs more than the work in it, so concurrent calls of one kind (reads by id, key
+//! checks, creates) share a statement. This is no cache: a batch begins after every call in it was made, so each
+//! answer is as fresh as one asked for alone. On SQLite, where there is no round trip, each call runs at once.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+
+type Run<I, O> =
+    dyn Fn(Vec<I>) -> Pin<Box<dyn Future<Output = Vec<Result<O, Error>>> + Send>> + Send + Sync;
+
+/// How many calls share one batch at most.
+const BATCH_LENGTH: usize = 128;
+
+/// Collects concurrent calls into batches, with a bounded number of batches under way at once.
+pub struct Batcher<I, O> {
+    shared: Arc<Shared<I, O>>,
+}
+
+struct Shared<I, O> {
+    run: Box<Run<I, O>>,
+    waiting: Mutex<Waiting<I, O>>,
+    at_once: usize,
+    /// Where batches run; `None` when each call runs by itself where it is made.
+    runtime: Option<Handle>,
+}
+
+struct Waiting<I, O> {
+    calls: VecDeque<(I, oneshot::Sender<Result<O, Error>>)>,
+    under_way: usize,
+}
+
+impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
+    /// `run` answers a batch, one result for each input in the same order; `at_once` batches may be under way.
+    pub(super) fn new<F, Fut>(runtime: Option<Handle>, at_once: usize, run: F) -> Self
+    where
+        F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Vec<Result<O, Error>>> + Send + 'static,
+    {
+        let waiting = Waiting { calls: VecDeque::new(), under_way: 0 };
+        Self {
+            shared: Arc::new(Shared {
+                run: Box::new(move |inputs| Box::pin(run(inputs))),
+                waiting: Mutex::new(waiting),
+                at_once,
+                runtime,
+            }),
+        }
+    }
+
+    /// Answers one call.
+    pub async fn call(&self, input: I) -> Result<O, Error> {
+        let Some(runtime) = &self.shared.runtime else {
+            return (self.shared.run)(vec![input])
+                .await
+                .pop()
+                .unwrap_or_else(|| Err(Error::Internal("a batch gave no answer".to_owned())));
+        };
+        let (reply, answer) = oneshot::channel();
+        let start = {
+            let mut waiting = self.shared.waiting.lock();
+            waiting.calls.push_back((input, reply));
+            let start = waiting.under_way < self.shared.at_once;
+            waiting.under_way += usize::from(start);
+            start
+        };
+        if start {
+            runtime.spawn(Arc::clone(&self.shared).drain());
+        }
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Error::Internal("a batch ended without an answer".to_owned())))
+    }
+}
+
+impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
+    /// Runs batches until nobody waits.
+    async fn drain(self: Arc<Self>) {
+        loop {
+            let (inputs, replies): (Vec<I>, Vec<_>) = {
+                let mut waiting = self.waiting.lock();
+                if waiting.calls.is_empty() {
+                    waiting.under_way -= 1;
+                    return;
+                }
+                let length = waiting.calls.len().min(BATCH_LENGTH);
+                waiting.calls.drain(..length).unzip()
+            };
+            let results = (self.run)(inputs).await;
+            for (reply, result) in replies.into_iter().zip(results) {
+                // The caller may have gone away.
+                let _ = reply.send(result);
+            }
+        }
+    }
+}

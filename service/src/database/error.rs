@@ -1,0 +1,139 @@
+//! Driver errors become domain errors here, and nowhere else.
+
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
+
+/// Marks a SQLite error that travels through SeaORM's error type: `sqlite:<extended code>:<message>`.
+pub(super) const SQLITE_ERROR_PREFIX: &str = "sqlite:";
+
+/// What went wrong in the database, in terms that a caller can act on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    /// No connection or no place in the queue became free in time; the request may be repeated.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// The server cannot be reached or is shutting down; the request may be repeated.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// The disk (or the quota) is full: reads go on, writes do not.
+    #[error("the database has no space left: {0}")]
+    Full(String),
+    /// A statement ran longer than the statement timeout.
+    #[error("a statement took too long: {0}")]
+    Timeout(String),
+    /// Deadlock or serialization failure: the whole unit may be run again.
+    #[error("concurrent transactions collided: {0}")]
+    Collision(String),
+    /// A unique index already has this value; the text names the constraint or column.
+    #[error("a unique value exists already: {0}")]
+    Duplicate(String),
+    /// A referenced row does not exist, or is still referenced.
+    #[error("a foreign key does not hold: {0}")]
+    ForeignKey(String),
+    /// Anything else; a fault of the program or of the server.
+    #[error("database error: {0}")]
+    Other(String),
+}
+
+impl DatabaseError {
+    pub(crate) fn is_collision(&self) -> bool {
+        matches!(self, Self::Collision(_))
+    }
+}
+
+impl From<DbErr> for DatabaseError {
+    fn from(error: DbErr) -> Self {
+        match &error {
+            DbErr::ConnectionAcquire(_) => Self::Busy("every connection is in use".to_owned()),
+            DbErr::Conn(RuntimeErr::SqlxError(cause))
+            | DbErr::Exec(RuntimeErr::SqlxError(cause))
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => from_sqlx(cause),
+            DbErr::Conn(RuntimeErr::Internal(text))
+            | DbErr::Exec(RuntimeErr::Internal(text))
+            | DbErr::Query(RuntimeErr::Internal(text)) => match parse_sqlite(text) {
+                Some((code, message)) => from_sqlite_code(code, message),
+                None => Self::Other(text.clone()),
+            },
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, message) => from_sqlite_code(
+                failure.extended_code,
+                message.as_deref().unwrap_or("no message"),
+            ),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// Wraps a SQLite error for its way through SeaORM, which has no variant for a foreign driver.
+pub(super) fn to_db_err(error: &rusqlite::Error) -> DbErr {
+    let text = match error {
+        rusqlite::Error::SqliteFailure(failure, message) => format!(
+            "{SQLITE_ERROR_PREFIX}{}:{}",
+            failure.extended_code,
+            message.as_deref().unwrap_or("no message")
+        ),
+        other => other.to_string(),
+    };
+    DbErr::Query(RuntimeErr::Internal(text))
+}
+
+fn parse_sqlite(text: &str) -> Option<(i32, &str)> {
+    let (code, message) = text.strip_prefix(SQLITE_ERROR_PREFIX)?.split_once(':')?;
+    Some((code.parse().ok()?, message))
+}
+
+/// Result codes of SQLite: <https://www.sqlite.org/rescode.html>.
+fn from_sqlite_code(code: i32, message: &str) -> DatabaseError {
+    const SQLITE_CONSTRAINT_FOREIGNKEY: i32 = 787;
+    const SQLITE_CONSTRAINT_PRIMARYKEY: i32 = 1555;
+    const SQLITE_CONSTRAINT_UNIQUE: i32 = 2067;
+    let text = message.to_owned();
+    match (code, code & 0xff) {
+        (SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY, _) => {
+            DatabaseError::Duplicate(text)
+        }
+        (SQLITE_CONSTRAINT_FOREIGNKEY, _) => DatabaseError::ForeignKey(text),
+        (_, 5 | 6) => DatabaseError::Busy(text),
+        (_, 9) => DatabaseError::Timeout(text),
+        (_, 13) => DatabaseError::Full(text),
+        (_, 14) => DatabaseError::Unavailable(text),
+        _ => DatabaseError::Other(format!("{text} (SQLite code {code})")),
+    }
+}
+
+/// SQLSTATEs of PostgreSQL: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn from_sqlx(error: &SqlxError) -> DatabaseError {
+    let text = error.to_string();
+    let Some(server) = error.as_database_error() else {
+        return match error {
+            SqlxError::PoolTimedOut => DatabaseError::Busy("every connection is in use".to_owned()),
+            SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::PoolClosed | SqlxError::Protocol(_) => {
+                DatabaseError::Unavailable(text)
+            }
+            _ => DatabaseError::Other(text),
+        };
+    };
+    let constraint = || server.constraint().unwrap_or("unnamed constraint").to_owned();
+    match server.code().as_deref() {
+        Some("23505") => DatabaseError::Duplicate(constraint()),
+        Some("23503") => DatabaseError::ForeignKey(constraint()),
+        // serialization_failure, deadlock_detected
+        Some("40001" | "40P01") => DatabaseError::Collision(text),
+        // query_canceled (statement timeout), lock_not_available
+        Some("57014" | "55P03") => DatabaseError::Timeout(text),
+        // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped
+        Some("57P01" | "57P02" | "57P03" | "57P04") => DatabaseError::Unavailable(text),
+        // too_many_connections
+        Some("53300") => DatabaseError::Busy(text),
+        // disk_full
+        Some("53100") => DatabaseError::Full(text),
+        Some(code) if code.starts_with("08") => DatabaseError::Unavailable(text),
+        _ => DatabaseError::Other(text),
+    }
+}

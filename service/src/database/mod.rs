@@ -1,0 +1,277 @@
+//! The database: one handle over SQLite and PostgreSQL, chosen once from the URL's scheme.
+//!
+//! Reads go through [`Database::fold`] and its shorter forms, writes through [`Database::write`]. Nothing above
+//! this module knows which database answers, except the strategies in `sqlite.rs` and `postgres.rs` pairs.
+
+mod batch;
+mod error;
+mod migrate;
+pub mod observe;
+mod options;
+mod postgres_driver;
+mod readers;
+mod row;
+mod sqlite_driver;
+mod transaction;
+mod url;
+mod writer;
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value,
+};
+
+pub use self::batch::Batcher;
+pub use self::error::DatabaseError;
+pub use self::migrate::MigrationStep;
+pub use self::options::DatabaseOptions;
+pub use self::row::{Column, FromRow, Row};
+pub use self::transaction::Transaction;
+pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
+
+use self::observe::{Observer, StatementCounts};
+use self::postgres_driver::PostgresPool;
+use self::readers::Readers;
+use self::sqlite_driver::{Access, SqliteConnection};
+use self::writer::Writer;
+use crate::error::Error;
+use crate::random::Random;
+
+/// A handle on the database; clones share its connections.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: DatabaseUrl,
+    observer: Arc<Observer>,
+    engine: Engine,
+    runtime: tokio::runtime::Handle,
+}
+
+enum Engine {
+    Sqlite { readers: Arc<Readers>, writer: Writer },
+    Postgres(PostgresPool),
+}
+
+impl Database {
+    /// Opens the database. SQLite's file is opened (and, with `mode=rwc`, created with its folder) at once;
+    /// PostgreSQL is first asked when first needed.
+    pub async fn connect(
+        url: &DatabaseUrl,
+        options: &DatabaseOptions,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, DatabaseError> {
+        let observer = Arc::new(Observer::new(options.slow_query_threshold));
+        let engine = match url {
+            DatabaseUrl::Sqlite(target) => open_sqlite(target, options, &observer)?,
+            DatabaseUrl::Postgres(target) => Engine::Postgres(
+                PostgresPool::connect(target, options, Arc::clone(&observer), random).await?,
+            ),
+        };
+        let inner = Inner {
+            url: url.clone(),
+            observer,
+            engine,
+            runtime: tokio::runtime::Handle::current(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Which database this is; for choosing strategies and building statements, not for deciding meaning.
+    pub fn backend(&self) -> DatabaseBackend {
+        match &self.inner.engine {
+            Engine::Sqlite { .. } => DatabaseBackend::Sqlite,
+            Engine::Postgres(_) => DatabaseBackend::Postgres,
+        }
+    }
+
+    /// Where the database is; prints without the password.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.inner.url
+    }
+
+    /// What has been observed since the start.
+    pub fn statement_counts(&self) -> StatementCounts {
+        self.inner.observer.counts()
+    }
+
+    /// A statement with bound values, in this database's own SQL.
+    pub fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), sql, values)
+    }
+
+    /// Builds a sea-query statement for this database.
+    pub fn build(&self, statement: &impl sea_orm::StatementBuilder) -> Statement {
+        self.backend().build(statement)
+    }
+
+    /// Folds the rows of a reading statement into a state. `step` may see the first rows twice, each time with a
+    /// fresh state: a long statement on SQLite starts again on another thread.
+    pub async fn fold<S, F>(&self, statement: Statement, step: F) -> Result<S, DatabaseError>
+    where
+        S: Default + Send + 'static,
+        F: Fn(&mut S, &Row<'_>) -> Result<(), DatabaseError> + Send + 'static,
+    {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.fold(statement, step).await,
+            Engine::Postgres(pool) => pool.fold(statement, step).await,
+        }
+    }
+
+    /// All rows of a reading statement, in memory: for statements with a LIMIT.
+    pub async fn fetch_all<T: FromRow + Send + 'static>(
+        &self,
+        statement: Statement,
+    ) -> Result<Vec<T>, DatabaseError> {
+        self.fold(statement, |rows: &mut Vec<T>, row| {
+            rows.push(T::from_row(row)?);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The first row of a reading statement.
+    pub async fn fetch_one<T: FromRow + Send + 'static>(
+        &self,
+        statement: Statement,
+    ) -> Result<Option<T>, DatabaseError> {
+        self.fold(statement, |first: &mut Option<T>, row| {
+            if first.is_none() {
+                *first = Some(T::from_row(row)?);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs a unit of work in one transaction and returns when it is durable. The unit may be run more than once
+    /// (each time from a clean state), so it must have no other effect; it may wait for its transaction only.
+    pub async fn write<T, F, Fut>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(Transaction) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => writer.write(work).await,
+            Engine::Postgres(pool) => pool.write(work).await,
+        }
+    }
+
+    /// Refreshes the planner's statistics, and on PostgreSQL empties the pending list of the token index: worth it
+    /// after many rows were loaded.
+    pub async fn analyse(&self) -> Result<(), Error> {
+        self.write(|transaction| async move {
+            let sql = match transaction.get_database_backend() {
+                DatabaseBackend::Postgres => {
+                    "ANALYZE; SELECT gin_clean_pending_list('idx_search_documents_tokens'::regclass)"
+                }
+                _ => "PRAGMA analysis_limit = 1000; ANALYZE",
+            };
+            transaction.execute_unprepared(sql).await.map_err(DatabaseError::from)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs something beside the requests, on the runtime that the database was opened on.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.inner.runtime.spawn(work);
+    }
+
+    /// Groups concurrent calls where that saves round trips: see [`Batcher`].
+    pub fn batcher<I, O, F, Fut>(&self, at_once: usize, run: F) -> Batcher<I, O>
+    where
+        I: Send + 'static,
+        O: Send + 'static,
+        F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Vec<Result<O, Error>>> + Send + 'static,
+    {
+        let runtime = match &self.inner.engine {
+            Engine::Sqlite { .. } => None,
+            Engine::Postgres(_) => Some(self.inner.runtime.clone()),
+        };
+        Batcher::new(runtime, at_once, run)
+    }
+}
+
+fn open_sqlite(
+    target: &SqliteTarget,
+    options: &DatabaseOptions,
+    observer: &Arc<Observer>,
+) -> Result<Engine, DatabaseError> {
+    let path = Path::new(&target.path);
+    if target.create
+        && let Some(folder) = path.parent()
+        && !folder.as_os_str().is_empty()
+    {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            DatabaseError::Unavailable(format!("cannot create {}: {error}", folder.display()))
+        })?;
+    }
+    let access = Access::Write { create: target.create };
+    let connection = SqliteConnection::open(path, access, Arc::clone(observer))?;
+    let readers = Readers::open(
+        path,
+        options.sqlite_readers,
+        options.acquire_timeout,
+        options.statement_timeout,
+        observer,
+    )?;
+    let writer = Writer::start(connection, options.acquire_timeout)?;
+    Ok(Engine::Sqlite { readers: Arc::new(readers), writer })
+}
+
+/// Reads through SeaORM's entities. Writing this way is refused: it would bypass the transaction.
+#[async_trait::async_trait]
+impl ConnectionTrait for Database {
+    fn get_database_backend(&self) -> DatabaseBackend {
+        self.backend()
+    }
+
+    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
+        Err(write_refused())
+    }
+
+    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
+        Err(write_refused())
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &self.inner.engine {
+            Engine::Postgres(pool) => pool.connection.query_all_raw(statement).await,
+            Engine::Sqlite { readers, .. } => readers
+                .fold(statement, |rows: &mut Vec<QueryResult>, row| {
+                    rows.push(sqlite_driver::to_query_result(row)?);
+                    Ok(())
+                })
+                .await
+                .map_err(|error| DbErr::Query(RuntimeErr::Internal(error.to_string()))),
+        }
+    }
+}
+
+fn write_refused() -> DbErr {
+    DbErr::Custom("writes go through Database::write".to_owned())
+}
+
+macro_rules! single_column {
+    ($($type:ty),*) => {$(
+        impl FromRow for $type {
+            fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
+                row.get(0)
+            }
+        }
+    )*};
+}
+
+single_column!(i64, String, uuid::Uuid, serde_json::Value);

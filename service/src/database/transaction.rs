@@ -1,0 +1,146 @@
+//! A transaction as a unit of work sees it: a connection for SeaORM and nothing else.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
+    DbErr, ExecResult, IntoDatabaseExecutor, QueryResult, Statement,
+    DatabaseConnectionType,
+    ProxyDatabaseConnection,
+};
+
+use super::error::DatabaseError;
+use super::observe::Observer;
+use super::sqlite_driver::SqliteConnection;
+
+/// An open transaction. It ends when the unit of work that was given it returns; do not keep a clone.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(DatabaseConnection),
+    Postgres(DatabaseTransaction, Arc<Observer>),
+}
+
+impl Transaction {
+    pub(super) fn on_sqlite(connection: Arc<SqliteConnection>) -> Result<Self, DatabaseError> {
+        let proxy = ProxyDatabaseConnection::new(
+            DatabaseBackend::Sqlite,
+            Arc::new(Box::new(SharedConnection(connection))),
+        );
+        let connection = DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into();
+        Ok(Self { inner: Arc::new(Inner::Sqlite(connection)) })
+    }
+
+    pub(super) fn on_postgres(transaction: DatabaseTransaction, observer: Arc<Observer>) -> Self {
+        Self { inner: Arc::new(Inner::Postgres(transaction, observer)) }
+    }
+
+    /// Takes the PostgreSQL transaction back after the unit has returned.
+    pub(super) fn into_postgres(self) -> Result<DatabaseTransaction, DatabaseError> {
+        match Arc::try_unwrap(self.inner) {
+            Ok(Inner::Postgres(transaction, _)) => Ok(transaction),
+            _ => Err(DatabaseError::Other("a unit of work kept its transaction".to_owned())),
+        }
+    }
+
+    /// For SeaORM's schema manager.
+    pub(crate) fn executor(&self) -> DatabaseExecutor<'_> {
+        match &*self.inner {
+            Inner::Sqlite(connection) => connection.into_database_executor(),
+            Inner::Postgres(transaction, _) => transaction.into_database_executor(),
+        }
+    }
+
+    /// Lets one import at a time look for natural keys and insert what is new. SQLite has one writer anyway.
+    pub(crate) async fn serialise_imports(&self) -> Result<(), DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(transaction, _) => transaction
+                .execute_unprepared("SELECT pg_advisory_xact_lock(7237120349)")
+                .await
+                .map(|_| ()),
+        }
+    }
+
+    /// How many rows one INSERT should carry: on PostgreSQL many, since a round trip is what costs; on SQLite
+    /// one, since one prepared text then serves all.
+    pub(crate) fn rows_per_insert(&self) -> usize {
+        match &*self.inner {
+            Inner::Sqlite(_) => 1,
+            Inner::Postgres(..) => 100,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DatabaseBackend {
+        match &*self.inner {
+            Inner::Sqlite(_) => DatabaseBackend::Sqlite,
+            Inner::Postgres(..) => DatabaseBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(connection) => connection.execute_raw(statement).await,
+            Inner::Postgres(transaction, observer) => {
+                let (sql, started) = (statement.sql.clone(), Instant::now());
+                let result = transaction.execute_raw(statement).await?;
+                observer.record(&sql, started, result.rows_affected());
+                Ok(result)
+            },
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(connection) => connection.execute_unprepared(sql).await,
+            Inner::Postgres(transaction, _) => transaction.execute_unprepared(sql).await,
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(connection) => connection.query_one_raw(statement).await,
+            Inner::Postgres(transaction, observer) => {
+                let (sql, started) = (statement.sql.clone(), Instant::now());
+                let row = transaction.query_one_raw(statement).await?;
+                observer.record(&sql, started, u64::from(row.is_some()));
+                Ok(row)
+            },
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(connection) => connection.query_all_raw(statement).await,
+            Inner::Postgres(transaction, observer) => {
+                let (sql, started) = (statement.sql.clone(), Instant::now());
+                let rows = transaction.query_all_raw(statement).await?;
+                observer.record(&sql, started, rows.len() as u64);
+                Ok(rows)
+            },
+        }
+    }
+}
+
+/// Lets the writer's connection be shared with SeaORM's proxy, which wants to own it.
+#[derive(Debug)]
+struct SharedConnection(Arc<SqliteConnection>);
+
+#[async_trait::async_trait]
+impl sea_orm::ProxyDatabaseTrait for SharedConnection {
+    async fn query(&self, statement: Statement) -> Result<Vec<sea_orm::ProxyRow>, DbErr> {
+        sea_orm::ProxyDatabaseTrait::query(&*self.0, statement).await
+    }
+
+    async fn execute(&self, statement: Statement) -> Result<sea_orm::ProxyExecResult, DbErr> {
+        sea_orm::ProxyDatabaseTrait::execute(&*self.0, statement).await
+    }
+}

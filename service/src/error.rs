@@ -1,0 +1,86 @@
+//! What can go wrong in the service, in terms of the domain. HTTP status codes are the `api` crate's matter.
+
+use crate::database::DatabaseError;
+
+/// One field, parameter or position that was wrong, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub place: Place,
+    /// Stable, snake_case.
+    pub code: &'static str,
+    pub detail: String,
+}
+
+/// Where a fault is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A JSON pointer into the body (RFC 6901).
+    Pointer(String),
+    /// A query or path parameter; with the character position (from 0) inside its value where that helps.
+    Parameter { name: &'static str, position: Option<usize> },
+}
+
+impl Fault {
+    pub fn at(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { place: Place::Pointer(pointer.into()), code, detail: detail.into() }
+    }
+
+    pub fn parameter(name: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { place: Place::Parameter { name, position: None }, code, detail: detail.into() }
+    }
+
+    pub fn parameter_at(
+        name: &'static str,
+        position: usize,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        let place = Place::Parameter { name, position: Some(position) };
+        Self { place, code, detail: detail.into() }
+    }
+}
+
+/// Why a service call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The input breaks a rule; each fault names its place.
+    #[error("invalid input: {}", describe(.0))]
+    Invalid(Vec<Fault>),
+    /// A query parameter breaks a rule; each fault names its place.
+    #[error("invalid parameter: {}", describe(.0))]
+    BadParameter(Vec<Fault>),
+    #[error("no {kind} has the id {id}")]
+    NotFound { kind: &'static str, id: String },
+    /// The stored version is another one than the caller expected.
+    #[error("the {kind} has changed: its current version is {current}")]
+    Stale { kind: &'static str, current: i64 },
+    /// Something with this unique value exists.
+    #[error("{0}")]
+    Conflict(String),
+    /// The credentials are missing, unknown, expired or revoked.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// The credentials do not reach this far.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A fault of the program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+fn describe(faults: &[Fault]) -> String {
+    let texts: Vec<String> = faults
+        .iter()
+        .map(|fault| match &fault.place {
+            Place::Pointer(pointer) if pointer.is_empty() => fault.detail.clone(),
+            Place::Pointer(pointer) => format!("{pointer}: {}", fault.detail),
+            Place::Parameter { name, position: None } => format!("{name}: {}", fault.detail),
+            Place::Parameter { name, position: Some(position) } => {
+                format!("{name} at {position}: {}", fault.detail)
+            }
+        })
+        .collect();
+    texts.join("; ")
+}

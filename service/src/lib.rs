@@ -1,0 +1,181 @@
+//! What Pharos does: the domains and the strategies they call.
+
+pub mod accounts;
+pub mod clock;
+mod cursor;
+pub mod database;
+pub mod error;
+mod ids;
+pub mod json;
+pub mod library;
+pub mod random;
+pub mod search;
+pub mod time;
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use entity::settings;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{EntityTrait, Set};
+use uuid::Uuid;
+
+pub use error::{Error, Fault, Place};
+
+use accounts::{CreatedKey, KeyUse, LastUses, NewKey, NewUser, Role};
+use clock::{Clock, SystemClock};
+use cursor::Cursors;
+use database::{Batcher, Database, DatabaseError, DatabaseOptions, DatabaseUrl};
+use json::JsonMatch;
+use library::{NewResource, Resource};
+use random::{Random, SystemRandom};
+use search::FullTextSearch;
+
+/// The setting that holds the secret which signs cursors.
+const CURSOR_SECRET: &str = "cursor_secret";
+
+/// Where time and randomness come from.
+#[derive(Clone)]
+pub struct Environment {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
+    }
+}
+
+/// A library on its database: everything the API and the command line call.
+pub struct Pharos {
+    pub(crate) database: Database,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) search: Arc<dyn FullTextSearch>,
+    pub(crate) json: Box<dyn JsonMatch>,
+    pub(crate) cursors: Cursors,
+    pub(crate) reads: Batcher<Uuid, Option<Resource>>,
+    pub(crate) creates: Batcher<NewResource, ()>,
+    pub(crate) key_checks: Batcher<[u8; 32], Option<KeyUse>>,
+    pub(crate) last_uses: LastUses,
+}
+
+impl Pharos {
+    /// Connects, brings the schema up to date and reads the library's secret.
+    pub async fn open(
+        url: &DatabaseUrl,
+        options: &DatabaseOptions,
+        environment: Environment,
+    ) -> Result<Self, Error> {
+        let database = Database::connect(url, options, Arc::clone(&environment.random)).await?;
+        database.migrate_up().await?;
+        Self::on(database, environment).await
+    }
+
+    /// A library on a database whose schema is up to date.
+    pub async fn on(database: Database, environment: Environment) -> Result<Self, Error> {
+        let secret = cursor_secret(&database, &environment).await?;
+        let search: Arc<dyn FullTextSearch> = Arc::from(search::full_text_search(database.backend()));
+        Ok(Self {
+            cursors: Cursors::new(secret),
+            reads: library::reader(&database),
+            creates: library::creator(&database, Arc::clone(&search)),
+            key_checks: accounts::checker(&database),
+            last_uses: LastUses::default(),
+            json: json::json_match(database.backend()),
+            search,
+            clock: environment.clock,
+            random: environment.random,
+            database,
+        })
+    }
+
+    /// The database underneath.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// On the very first start: an admin and a key for them. `None` when anybody is there already.
+    pub async fn create_first_admin(&self) -> Result<Option<CreatedKey>, Error> {
+        if !self.has_no_users().await? {
+            return Ok(None);
+        }
+        let new = NewUser {
+            email: "admin@localhost".to_owned(),
+            display_name: Some("First admin".to_owned()),
+            role: Role::Admin,
+        };
+        let admin = match self.create_user(new).await {
+            // Another process was first.
+            Err(Error::Conflict(_)) => return Ok(None),
+            result => result?,
+        };
+        let key = NewKey {
+            user_id: admin.id,
+            name: "first key".to_owned(),
+            role: None,
+            scopes: None,
+            expires_at: None,
+        };
+        self.create_key(key).await.map(Some)
+    }
+
+    /// Whether the database answers and its schema is up to date.
+    pub async fn check_readiness(&self) -> Result<(), Error> {
+        match self.database.pending_migrations().await? {
+            0 => Ok(()),
+            pending => Err(Error::Database(DatabaseError::Unavailable(format!(
+                "{pending} schema steps are missing: run `pharos migrate up`"
+            )))),
+        }
+    }
+}
+
+/// Reads the secret, after making one when there is none; of two processes that make one, the first wins.
+async fn cursor_secret(database: &Database, environment: &Environment) -> Result<[u8; 32], Error> {
+    if let Some(secret) = stored_secret(database).await? {
+        return Ok(secret);
+    }
+    let mut secret = [0; 32];
+    environment.random.fill(&mut secret);
+    let (value, now) = (STANDARD.encode(secret), environment.clock.now());
+    database
+        .write(move |transaction| {
+            let value = value.clone();
+            async move {
+                let row = settings::ActiveModel {
+                    name: Set(CURSOR_SECRET.to_owned()),
+                    value: Set(value),
+                    updated_at: Set(now),
+                };
+                settings::Entity::insert(row)
+                    .on_conflict(OnConflict::column(settings::Column::Name).do_nothing().to_owned())
+                    .exec_without_returning(&transaction)
+                    .await
+                    .map_err(DatabaseError::from)?;
+                Ok(())
+            }
+        })
+        .await?;
+    stored_secret(database)
+        .await?
+        .ok_or_else(|| Error::Internal("the library's secret was not stored".to_owned()))
+}
+
+async fn stored_secret(database: &Database) -> Result<Option<[u8; 32]>, Error> {
+    let found = settings::Entity::find_by_id(CURSOR_SECRET.to_owned())
+        .one(database)
+        .await
+        .map_err(DatabaseError::from)?;
+    found
+        .map(|setting| {
+            STANDARD
+                .decode(setting.value)
+                .ok()
+                .and_then(|bytes| bytes.try_into().ok())
+                .ok_or_else(|| Error::Internal("the library's secret is not 32 bytes".to_owned()))
+        })
+        .transpose()
+}

@@ -1,0 +1,427 @@
+//! The fields of a resource that people write, and the rules they keep.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use crate::error::{Error, Fault};
+use crate::json::canonical::{DEEPEST, JsonFault, canonicalise};
+
+/// Characters in a title or another short text at most.
+const LONGEST_TEXT: usize = 4_000;
+/// Characters in a description at most.
+const LONGEST_DESCRIPTION: usize = 1_000_000;
+/// Entries in a list at most.
+const LONGEST_LIST: usize = 1_000;
+/// Bytes of metadata, written as JSON, at most.
+const LARGEST_METADATA: usize = 262_144;
+
+/// How far somebody has read a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadStatus {
+    #[default]
+    Unread,
+    Reading,
+    Read,
+    Abandoned,
+}
+
+impl ReadStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::Reading => "reading",
+            Self::Read => "read",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+impl FromStr for ReadStatus {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Unread, Self::Reading, Self::Read, Self::Abandoned]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(())
+    }
+}
+
+/// Dublin Core and what Pharos adds to it. Absent texts are null, absent lists empty.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, utoipa::ToSchema)]
+pub struct ResourceFields {
+    /// 1 to 4,000 characters.
+    #[schema(min_length = 1, max_length = 4_000)]
+    pub title: String,
+    /// Up to 1,000,000 characters.
+    #[schema(required, max_length = 1_000_000)]
+    pub description: Option<String>,
+    #[schema(required, max_length = 4_000)]
+    pub creator: Option<String>,
+    #[schema(required, max_length = 4_000)]
+    pub publisher: Option<String>,
+    #[schema(required, max_length = 4_000)]
+    pub contributor: Option<String>,
+    /// A year (negative before the common era), a month, a day, or an RFC 3339 time: `1813`, `2008-09`, `1998-09-04`.
+    #[schema(required, max_length = 4_000)]
+    pub date: Option<String>,
+    /// What kind of thing it is, for example `book` or `paper`.
+    #[serde(rename = "type")]
+    #[schema(required, max_length = 4_000)]
+    pub resource_type: Option<String>,
+    #[schema(required, max_length = 4_000)]
+    pub format: Option<String>,
+    /// An unambiguous reference, for example an ISBN or DOI. Importing the same identifier again updates.
+    #[schema(required, max_length = 4_000)]
+    pub identifier: Option<String>,
+    #[schema(required, max_length = 4_000)]
+    pub source: Option<String>,
+    /// A language tag of ASCII letters, digits and hyphens, for example `en`, `en-US` or `eng`.
+    #[schema(required, max_length = 35, pattern = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")]
+    pub language: Option<String>,
+    #[schema(max_items = 1_000)]
+    pub relation: Vec<String>,
+    #[schema(required, max_length = 4_000)]
+    pub coverage: Option<String>,
+    #[schema(required, max_length = 4_000)]
+    pub rights: Option<String>,
+    #[schema(max_items = 1_000)]
+    pub subject: Vec<String>,
+    #[schema(required, max_length = 4_000)]
+    pub classification_code: Option<String>,
+    pub read_status: ReadStatus,
+    /// From 0 to 100.
+    #[schema(required, minimum = 0, maximum = 100)]
+    pub quality_score: Option<f64>,
+    /// Anything else: an object of up to 256 KiB, nested up to 64 deep. Keys come back sorted.
+    #[schema(value_type = std::collections::BTreeMap<String, Json>)]
+    pub metadata: Json,
+}
+
+/// Every field that a body may have.
+pub(crate) const FIELD_NAMES: [&str; 19] = [
+    "title",
+    "description",
+    "creator",
+    "publisher",
+    "contributor",
+    "date",
+    "type",
+    "format",
+    "identifier",
+    "source",
+    "language",
+    "relation",
+    "coverage",
+    "rights",
+    "subject",
+    "classification_code",
+    "read_status",
+    "quality_score",
+    "metadata",
+];
+
+/// What Pharos sets itself; a body that carries it over from a reply is told so by name.
+const READ_ONLY: [&str; 4] = ["id", "version", "created_at", "updated_at"];
+
+impl ResourceFields {
+    /// Reads the fields of a JSON body and checks every rule; all faults are reported at once.
+    pub fn from_json(body: Json) -> Result<Self, Error> {
+        let Json::Object(members) = body else {
+            return Err(Error::Invalid(vec![Fault::at("", "type", "expected a JSON object with the fields of a resource")]));
+        };
+        let mut reader = Reader { members, faults: Vec::new() };
+        let fields = Self {
+            title: reader.title(),
+            description: reader.text("description", LONGEST_DESCRIPTION),
+            creator: reader.text("creator", LONGEST_TEXT),
+            publisher: reader.text("publisher", LONGEST_TEXT),
+            contributor: reader.text("contributor", LONGEST_TEXT),
+            date: reader.date(),
+            resource_type: reader.text("type", LONGEST_TEXT),
+            format: reader.text("format", LONGEST_TEXT),
+            identifier: reader.text("identifier", LONGEST_TEXT),
+            source: reader.text("source", LONGEST_TEXT),
+            language: reader.language(),
+            relation: reader.list("relation"),
+            coverage: reader.text("coverage", LONGEST_TEXT),
+            rights: reader.text("rights", LONGEST_TEXT),
+            subject: reader.list("subject"),
+            classification_code: reader.text("classification_code", LONGEST_TEXT),
+            read_status: reader.read_status(),
+            quality_score: reader.quality_score(),
+            metadata: reader.metadata(),
+        };
+        reader.finish().map(|()| fields)
+    }
+
+    /// Applies an RFC 7396 merge patch: null removes, anything else replaces; metadata merges by key.
+    pub fn merge_patch(&self, patch: Json) -> Result<Self, Error> {
+        let Json::Object(patch) = patch else {
+            return Err(Error::Invalid(vec![Fault::at("", "type", "expected a JSON object with the fields to change")]));
+        };
+        let mut merged = serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
+        merge(&mut merged, Json::Object(patch));
+        Self::from_json(merged)
+    }
+
+    /// The year of `date`, negative before the common era.
+    pub fn year(&self) -> Option<i64> {
+        self.date.as_deref().and_then(date_year)
+    }
+}
+
+/// RFC 7396, section 2.
+fn merge(target: &mut Json, patch: Json) {
+    let Json::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Json::Object(Map::new());
+    }
+    let Json::Object(target) = target else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Json::Null), value);
+        }
+    }
+}
+
+struct Reader {
+    members: Map<String, Json>,
+    faults: Vec<Fault>,
+}
+
+impl Reader {
+    fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+        self.faults.push(Fault::at(format!("/{name}"), code, detail));
+    }
+
+    fn title(&mut self) -> String {
+        let present = self.members.get("title").is_some_and(|title| !title.is_null());
+        match self.text("title", LONGEST_TEXT) {
+            Some(title) if !title.trim().is_empty() => title,
+            None if present => String::new(),
+            _ => {
+                self.fault("title", "required", "a title of at least one visible character is needed");
+                String::new()
+            }
+        }
+    }
+
+    fn text(&mut self, name: &str, longest: usize) -> Option<String> {
+        match self.members.remove(name) {
+            None | Some(Json::Null) => None,
+            Some(Json::String(text)) => self.checked_text(name, text, longest),
+            Some(other) => {
+                self.fault(name, "type", format!("expected a string or null, found {}", kind(&other)));
+                None
+            }
+        }
+    }
+
+    fn checked_text(&mut self, name: &str, text: String, longest: usize) -> Option<String> {
+        if text.contains('\0') {
+            self.fault(name, "nul", "the character U+0000 cannot be stored: remove it");
+            None
+        } else if text.len() > longest && text.chars().count() > longest {
+            self.fault(name, "too_long", format!("at most {longest} characters are allowed"));
+            None
+        } else {
+            Some(text)
+        }
+    }
+
+    fn date(&mut self) -> Option<String> {
+        let date = self.text("date", LONGEST_TEXT)?;
+        if date_year(&date).is_none() {
+            self.fault(
+                "date",
+                "format",
+                format!("`{}` is no date: write a year, YYYY-MM, YYYY-MM-DD or an RFC 3339 time", shortened(&date)),
+            );
+        }
+        Some(date)
+    }
+
+    fn language(&mut self) -> Option<String> {
+        let language = self.text("language", LONGEST_TEXT)?;
+        let well_formed = language.len() <= 35
+            && language
+                .split('-')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        if !well_formed {
+            self.fault(
+                "language",
+                "format",
+                format!("`{}` is no language tag: write for example en, en-US or eng", shortened(&language)),
+            );
+        }
+        Some(language)
+    }
+
+    fn list(&mut self, name: &str) -> Vec<String> {
+        let items = match self.members.remove(name) {
+            None | Some(Json::Null) => return Vec::new(),
+            Some(Json::Array(items)) => items,
+            Some(other) => {
+                self.fault(name, "type", format!("expected an array of strings, found {}", kind(&other)));
+                return Vec::new();
+            }
+        };
+        if items.len() > LONGEST_LIST {
+            self.fault(name, "too_long", format!("at most {LONGEST_LIST} entries are allowed"));
+            return Vec::new();
+        }
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let place = format!("{name}/{index}");
+            match item {
+                Json::String(text) => texts.extend(self.checked_text(&place, text, LONGEST_TEXT)),
+                other => self.fault(&place, "type", format!("expected a string, found {}", kind(&other))),
+            }
+        }
+        texts
+    }
+
+    fn read_status(&mut self) -> ReadStatus {
+        let Some(text) = self.text("read_status", LONGEST_TEXT) else {
+            return ReadStatus::default();
+        };
+        text.parse().unwrap_or_else(|()| {
+            self.fault("read_status", "enum", "expected one of unread, reading, read, abandoned");
+            ReadStatus::default()
+        })
+    }
+
+    fn quality_score(&mut self) -> Option<f64> {
+        match self.members.remove("quality_score") {
+            None | Some(Json::Null) => None,
+            Some(Json::Number(number)) => {
+                let score = number.as_f64().filter(|score| (0.0..=100.0).contains(score));
+                if score.is_none() {
+                    self.fault("quality_score", "out_of_range", "expected a number from 0 to 100");
+                }
+                // −0.0 would be told from 0.0 by one database only.
+                score.map(|score| score + 0.0)
+            }
+            Some(other) => {
+                self.fault("quality_score", "type", format!("expected a number or null, found {}", kind(&other)));
+                None
+            }
+        }
+    }
+
+    fn metadata(&mut self) -> Json {
+        let mut metadata = match self.members.remove("metadata") {
+            None | Some(Json::Null) => return Json::Object(Map::new()),
+            Some(metadata @ Json::Object(_)) => metadata,
+            Some(other) => {
+                self.fault("metadata", "type", format!("expected an object, found {}", kind(&other)));
+                return Json::Object(Map::new());
+            }
+        };
+        match canonicalise(&mut metadata) {
+            Ok(()) => {}
+            Err(JsonFault::Nul) => {
+                self.fault("metadata", "nul", "the character U+0000 cannot be stored: remove it");
+            }
+            Err(JsonFault::TooDeep) => {
+                self.fault("metadata", "too_deep", format!("at most {DEEPEST} levels of nesting are allowed"));
+            }
+        }
+        if metadata.to_string().len() > LARGEST_METADATA {
+            self.fault("metadata", "too_long", format!("at most {LARGEST_METADATA} bytes of JSON are allowed"));
+        }
+        metadata
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        let rest: Vec<String> = self.members.keys().cloned().collect();
+        for name in rest {
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            if READ_ONLY.contains(&name.as_str()) {
+                self.fault(&escaped, "read_only", "this field is set by the server: leave it out");
+            } else {
+                self.fault(&escaped, "unknown_field", format!("there is no such field: known are {}", FIELD_NAMES.join(", ")));
+            }
+        }
+        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
+    }
+}
+
+fn kind(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// The year of a well-formed date.
+fn date_year(date: &str) -> Option<i64> {
+    let (sign, rest) = match date.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, date),
+    };
+    let (year, rest) = rest.split_once('-').map_or((rest, None), |(year, rest)| (year, Some(rest)));
+    if !(1..=4).contains(&year.len()) || !year.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: i64 = year.parse().ok()?;
+    match rest {
+        None => Some(sign * number),
+        Some(rest) if sign > 0 && year.len() == 4 => {
+            let full = match rest.len() {
+                2 => format!("{year}-{rest}-01"),
+                5 => date.to_owned(),
+                _ => return chrono::DateTime::parse_from_rfc3339(date).ok().map(|_| number),
+            };
+            full.parse::<chrono::NaiveDate>().ok().map(|_| number)
+        }
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_real_catalogues_are_read() {
+        for (date, year) in [("2008", 2008), ("-750", -750), ("119", 119), ("1998-09-04", 1998), ("2001-02", 2001), ("2001-02-03T04:05:06Z", 2001)] {
+            assert_eq!(date_year(date), Some(year), "{date}");
+        }
+        for date in ["", "soon", "2001-13", "2001-02-30", "20011", "--1", "2001-2-3", "-750-01"] {
+            assert_eq!(date_year(date), None, "{date}");
+        }
+    }
+
+    #[test]
+    fn every_fault_of_a_body_is_reported_with_its_place() {
+        let body = serde_json::json!({"title": "", "subject": ["a", 1], "id": "x", "colour": 1, "quality_score": 101});
+        let Err(Error::Invalid(faults)) = ResourceFields::from_json(body) else { panic!("accepted") };
+        let places: Vec<(String, &str)> = faults
+            .into_iter()
+            .map(|fault| match fault.place {
+                crate::error::Place::Pointer(pointer) => (pointer, fault.code),
+                crate::error::Place::Parameter { .. } => panic!("not a parameter"),
+            })
+            .collect();
+        let expected = [("/title", "required"), ("/subject/1", "type"), ("/quality_score", "out_of_range"), ("/colour", "unknown_field"), ("/id", "read_only")];
+        assert_eq!(places, expected.map(|(place, code)| (place.to_owned(), code)));
+    }
+}

@@ -1,0 +1,397 @@
+//! Importing resources: a stream of rows, written in batches, idempotent by natural key.
+//!
+//! The natural key is `identifier`, else `source` and `title` together. A row whose key is known updates that
+//! resource, and only the fields that the row has; a row that changes nothing leaves it untouched.
+
+use std::collections::HashMap;
+use std::io::{BufRead, Read};
+use std::sync::Arc;
+
+use entity::resources::Column;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use serde::Serialize;
+use serde_json::{Map, Number, Value as Json};
+
+use super::fields::{FIELD_NAMES, ResourceFields};
+use super::record::Resource;
+use super::resources::{NewResource, find_where, insert_all, update};
+use crate::Pharos;
+use crate::database::DatabaseError;
+use crate::error::Error;
+use crate::search::FullTextSearch;
+
+/// Rows that are written in one transaction.
+const BATCH_ROWS: usize = 200;
+/// Bytes of one line of NDJSON at most.
+const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportFormat {
+    /// A header line with field names; `|` separates the entries of lists; other columns become metadata.
+    Csv,
+    /// One JSON object a line.
+    NdJson,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ImportReport {
+    pub read: u64,
+    pub inserted: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub rejected: u64,
+}
+
+/// A row that was not taken, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reject {
+    /// Line of the file, from 1.
+    pub line: u64,
+    pub reason: String,
+    /// The row as it was read.
+    pub row: Json,
+}
+
+/// A row of the file.
+struct Line {
+    number: u64,
+    row: Result<Map<String, Json>, String>,
+    text: Json,
+}
+
+/// A row that keeps the rules, with what it sets.
+#[derive(Clone)]
+struct Candidate {
+    line: u64,
+    patch: Json,
+    fields: ResourceFields,
+}
+
+/// What became of a row.
+enum Outcome {
+    Inserted,
+    Updated,
+    Unchanged,
+    Rejected(Reject),
+}
+
+impl Pharos {
+    /// Imports resources from a reader. `progress` is called after each batch with the sums so far, `reject` for each
+    /// row that is not taken. Only one batch is in memory.
+    pub async fn import_resources(
+        &self,
+        reader: Box<dyn Read + Send>,
+        format: ImportFormat,
+        mut progress: impl FnMut(&ImportReport) + Send,
+        mut reject: impl FnMut(Reject) -> Result<(), Error> + Send,
+    ) -> Result<ImportReport, Error> {
+        let mut lines = open(reader, format)?;
+        let mut report = ImportReport::default();
+        loop {
+            let batch = read_batch(&mut lines)?;
+            if batch.is_empty() {
+                return Ok(report);
+            }
+            report.read += batch.len() as u64;
+            for outcome in self.import_batch(batch).await? {
+                match outcome {
+                    Outcome::Inserted => report.inserted += 1,
+                    Outcome::Updated => report.updated += 1,
+                    Outcome::Unchanged => report.unchanged += 1,
+                    Outcome::Rejected(rejected) => {
+                        report.rejected += 1;
+                        reject(rejected)?;
+                    }
+                }
+            }
+            progress(&report);
+        }
+    }
+
+    async fn import_batch(&self, batch: Vec<Line>) -> Result<Vec<Outcome>, Error> {
+        let mut outcomes = Vec::new();
+        let mut candidates = Vec::new();
+        for line in batch {
+            let parsed = line.row.and_then(|row| {
+                let patch = Json::Object(row);
+                match ResourceFields::from_json(without_nulls(&patch)) {
+                    Ok(fields) => Ok(Candidate { line: line.number, patch, fields }),
+                    Err(error) => Err(error.to_string()),
+                }
+            });
+            match parsed {
+                Ok(candidate) => candidates.push(candidate),
+                Err(reason) => outcomes.push(Outcome::Rejected(Reject { line: line.number, reason, row: line.text })),
+            }
+        }
+        // Ids and times are given here, once, so that a batch that is run again gives the same.
+        let prepared: Vec<(Candidate, NewResource)> = candidates
+            .into_iter()
+            .map(|candidate| {
+                let new = self.new_resource(candidate.fields.clone(), None);
+                (candidate, new)
+            })
+            .collect();
+        let (prepared, search) = (Arc::new(prepared), Arc::clone(&self.search));
+        let written = self
+            .database
+            .write(move |transaction| {
+                let (prepared, search) = (Arc::clone(&prepared), Arc::clone(&search));
+                async move { write_batch(&transaction, &*search, &prepared).await }
+            })
+            .await?;
+        outcomes.extend(written);
+        Ok(outcomes)
+    }
+}
+
+/// A key by which a row is recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum NaturalKey {
+    Identifier(String),
+    SourceAndTitle(String, String),
+}
+
+fn natural_key(fields: &ResourceFields) -> Option<NaturalKey> {
+    match (&fields.identifier, &fields.source) {
+        (Some(identifier), _) => Some(NaturalKey::Identifier(identifier.clone())),
+        (None, Some(source)) => Some(NaturalKey::SourceAndTitle(source.clone(), fields.title.clone())),
+        (None, None) => None,
+    }
+}
+
+async fn write_batch(
+    transaction: &crate::database::Transaction,
+    search: &dyn FullTextSearch,
+    prepared: &[(Candidate, NewResource)],
+) -> Result<Vec<Outcome>, Error> {
+    transaction.serialise_imports().await.map_err(DatabaseError::from)?;
+    let mut known: HashMap<NaturalKey, Resource> = HashMap::new();
+    if let Some(condition) = known_keys(prepared) {
+        let mut found = find_where(transaction, condition).await?;
+        // The oldest of several with one key is the one that is updated.
+        found.sort_by_key(|resource| std::cmp::Reverse(resource.id));
+        known.extend(found.into_iter().filter_map(|resource| Some((natural_key(&resource.fields)?, resource))));
+    }
+    let mut outcomes = Vec::with_capacity(prepared.len());
+    let mut new: Vec<NewResource> = Vec::new();
+    let mut pending: HashMap<NaturalKey, ()> = HashMap::new();
+    for (candidate, row) in prepared {
+        let Some(key) = natural_key(&candidate.fields) else {
+            new.push(row.clone());
+            outcomes.push(Outcome::Inserted);
+            continue;
+        };
+        if pending.contains_key(&key) {
+            // The same key twice in one batch: what came before is written first, and found again.
+            insert_all(transaction, search, &new).await?;
+            known.extend(new.drain(..).filter_map(|new| {
+                Some((natural_key(&new.resource.fields)?, Resource::clone(&new.resource)))
+            }));
+            pending.clear();
+        }
+        match known.remove(&key) {
+            None => {
+                pending.insert(key, ());
+                new.push(row.clone());
+                outcomes.push(Outcome::Inserted);
+            }
+            Some(current) => match current.fields.merge_patch(candidate.patch.clone()) {
+                Ok(fields) if fields == current.fields => {
+                    known.insert(key, current);
+                    outcomes.push(Outcome::Unchanged);
+                }
+                Ok(fields) => {
+                    let updated = update(transaction, search, current, fields, row.resource.updated_at).await?;
+                    known.insert(key, updated);
+                    outcomes.push(Outcome::Updated);
+                }
+                Err(error) => {
+                    known.insert(key, current);
+                    outcomes.push(Outcome::Rejected(Reject {
+                        line: candidate.line,
+                        reason: error.to_string(),
+                        row: candidate.patch.clone(),
+                    }));
+                }
+            },
+        }
+    }
+    insert_all(transaction, search, &new).await?;
+    Ok(outcomes)
+}
+
+/// The condition for every resource that a batch may be about.
+fn known_keys(prepared: &[(Candidate, NewResource)]) -> Option<Expr> {
+    let column = |column| Expr::col((entity::resources::Entity, column));
+    let mut identifiers = Vec::new();
+    let mut titles = Vec::new();
+    for (candidate, _) in prepared {
+        match natural_key(&candidate.fields) {
+            Some(NaturalKey::Identifier(identifier)) => identifiers.push(identifier),
+            Some(NaturalKey::SourceAndTitle(source, title)) => titles.push((source, title)),
+            None => {}
+        }
+    }
+    let by_identifier = (!identifiers.is_empty()).then(|| column(Column::Identifier).is_in(identifiers));
+    let by_title = titles
+        .into_iter()
+        .map(|(source, title)| {
+            column(Column::Source)
+                .eq(source)
+                .and(column(Column::Title).eq(title))
+                .and(column(Column::Identifier).is_null())
+        })
+        .reduce(Expr::or);
+    match (by_identifier, by_title) {
+        (Some(one), Some(other)) => Some(one.or(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn without_nulls(row: &Json) -> Json {
+    let members = row.as_object().into_iter().flatten();
+    members.filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>().into()
+}
+
+type Lines = Box<dyn Iterator<Item = Result<Line, Error>> + Send>;
+
+fn read_batch(lines: &mut Lines) -> Result<Vec<Line>, Error> {
+    lines.take(BATCH_ROWS).collect()
+}
+
+fn open(reader: Box<dyn Read + Send>, format: ImportFormat) -> Result<Lines, Error> {
+    match format {
+        ImportFormat::Csv => open_csv(reader),
+        ImportFormat::NdJson => Ok(open_ndjson(reader)),
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Error {
+    Error::Invalid(vec![crate::error::Fault::at("", "unreadable", format!("the file cannot be read: {error}"))])
+}
+
+fn open_ndjson(reader: Box<dyn Read + Send>) -> Lines {
+    let mut reader = std::io::BufReader::new(reader);
+    let mut number = 0;
+    Box::new(std::iter::from_fn(move || {
+        loop {
+            let mut bytes = Vec::new();
+            let read = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+            match read {
+                Err(error) => return Some(Err(unreadable(error))),
+                Ok(0) => return None,
+                Ok(_) => number += 1,
+            }
+            if bytes.len() as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
+                return Some(Err(unreadable(format!("line {number} is longer than {LONGEST_LINE} bytes"))));
+            }
+            let start = if number == 1 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+            let bytes = bytes[start..].trim_ascii();
+            if bytes.is_empty() {
+                continue;
+            }
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let row = match serde_json::from_slice(bytes) {
+                Ok(Json::Object(row)) => Ok(row),
+                Ok(_) => Err("expected a JSON object".to_owned()),
+                Err(error) => Err(format!("not valid JSON: {error}")),
+            };
+            let text = match &row {
+                Ok(row) => Json::Object(row.clone()),
+                Err(_) => Json::String(text),
+            };
+            return Some(Ok(Line { number, row, text }));
+        }
+    }))
+}
+
+fn open_csv(reader: Box<dyn Read + Send>) -> Result<Lines, Error> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+    let headers = reader.byte_headers().map_err(unreadable)?.clone();
+    let headers: Vec<String> = headers
+        .iter()
+        .map(|name| {
+            String::from_utf8(name.to_vec())
+                .map(|name| name.trim_start_matches('\u{feff}').trim().to_owned())
+                .map_err(|_| unreadable("the header is not UTF-8"))
+        })
+        .collect::<Result<_, _>>()?;
+    if !headers.iter().any(|name| name == "title") {
+        return Err(unreadable(format!("the header has no column `title`: it has {}", headers.join(", "))));
+    }
+    Ok(Box::new(reader.into_byte_records().map(move |record| {
+        let record = record.map_err(unreadable)?;
+        let number = record.position().map_or(0, csv::Position::line);
+        let cells: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+        let text = Json::from(cells.clone());
+        let valid = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
+        let row = if !valid {
+            Err("the row is not UTF-8".to_owned())
+        } else if cells.len() != headers.len() {
+            Err(format!("expected {} columns as in the header, found {}", headers.len(), cells.len()))
+        } else {
+            Ok(csv_row(&headers, cells))
+        };
+        Ok(Line { number, row, text })
+    })))
+}
+
+/// Known columns become fields, the others metadata; an empty cell is absent.
+fn csv_row(headers: &[String], cells: Vec<String>) -> Map<String, Json> {
+    let mut row = Map::new();
+    let mut metadata = Map::new();
+    for (name, cell) in headers.iter().zip(cells) {
+        if cell.is_empty() {
+            continue;
+        }
+        match name.as_str() {
+            "subject" | "relation" => {
+                let entries: Vec<&str> = cell.split('|').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+                row.insert(name.clone(), entries.into());
+            }
+            "quality_score" => {
+                row.insert(name.clone(), scalar(cell));
+            }
+            "metadata" => {
+                let value = serde_json::from_str(&cell).unwrap_or(Json::String(cell));
+                match value {
+                    Json::Object(members) => metadata.extend(members),
+                    other => {
+                        row.insert(name.clone(), other);
+                    }
+                }
+            }
+            known if FIELD_NAMES.contains(&known) => {
+                row.insert(name.clone(), cell.into());
+            }
+            _ => {
+                let value = if is_reference(name) { cell.into() } else { scalar(cell) };
+                metadata.insert(name.clone(), value);
+            }
+        }
+    }
+    if !metadata.is_empty() && !row.contains_key("metadata") {
+        row.insert("metadata".to_owned(), metadata.into());
+    }
+    row
+}
+
+/// Whether a column holds references, which are texts even where one of them is all digits.
+fn is_reference(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["isbn", "issn", "doi", "id", "code", "phone", "zip"]
+        .iter()
+        .any(|kind| name == *kind || name.ends_with(&format!("_{kind}")) || name.starts_with(&format!("{kind}_")))
+        || ["isbn", "issn"].iter().any(|kind| name.starts_with(kind))
+}
+
+/// A number where the text is exactly how that number is written, so that `0439023483` stays a text.
+fn scalar(text: String) -> Json {
+    match text.parse::<Number>() {
+        Ok(number) if number.to_string() == text => number.into(),
+        _ => text.into(),
+    }
+}

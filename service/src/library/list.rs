@@ -1,0 +1,242 @@
+//! Lists of resources: filter, order, keyset pages.
+
+use chrono::{DateTime, Utc};
+use entity::resources::Column;
+use sea_orm::Value;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, NullOrdering, Order, Query};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::record::{self, Resource};
+use crate::error::{Error, Fault};
+use crate::json::filter;
+use crate::time::parse_timestamp;
+use crate::Pharos;
+
+/// Items on a page when the request does not say.
+pub const DEFAULT_LIMIT: u64 = 25;
+/// Items on a page at most.
+pub const LARGEST_LIMIT: u64 = 200;
+/// Sort keys at most, beside the id that breaks ties.
+const MOST_SORT_KEYS: usize = 5;
+
+/// The columns that can be sorted by, and whether they may be NULL.
+const SORTABLE: [(&str, Column, bool); 18] = [
+    ("id", Column::Id, false),
+    ("title", Column::Title, false),
+    ("creator", Column::Creator, true),
+    ("publisher", Column::Publisher, true),
+    ("contributor", Column::Contributor, true),
+    ("date", Column::Date, true),
+    ("year", Column::Year, true),
+    ("type", Column::ResourceType, true),
+    ("format", Column::Format, true),
+    ("identifier", Column::Identifier, true),
+    ("source", Column::Source, true),
+    ("language", Column::Language, true),
+    ("classification_code", Column::ClassificationCode, true),
+    ("read_status", Column::ReadStatus, false),
+    ("quality_score", Column::QualityScore, true),
+    ("version", Column::Version, false),
+    ("created_at", Column::CreatedAt, false),
+    ("updated_at", Column::UpdatedAt, false),
+];
+
+/// What a list is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ListRequest {
+    /// AIP-160; see [`crate::json::filter`].
+    pub filter: Option<String>,
+    /// Comma-separated field names, `-` before one for descending; `-created_at` when absent.
+    pub sort: Option<String>,
+    /// 1 to [`LARGEST_LIMIT`].
+    pub limit: Option<u64>,
+    pub cursor: Option<String>,
+    /// Whether to count all matches.
+    pub total: bool,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next_cursor: Option<String>,
+    pub total: Option<i64>,
+}
+
+/// Checks a page size.
+pub(crate) fn checked_limit(limit: Option<u64>) -> Result<u64, Error> {
+    match limit.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=LARGEST_LIMIT => Ok(limit),
+        other => Err(Error::BadParameter(vec![Fault::parameter(
+            "limit",
+            "out_of_range",
+            format!("expected a number from 1 to {LARGEST_LIMIT}, found {other}"),
+        )])),
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SortKey {
+    name: &'static str,
+    column: Column,
+    nullable: bool,
+    descending: bool,
+}
+
+impl Pharos {
+    /// A page of the resources that match, in the order asked for: NULLs last, ties broken by id in the direction
+    /// of the last sort key.
+    pub async fn list_resources(&self, request: &ListRequest) -> Result<Page<Resource>, Error> {
+        let limit = checked_limit(request.limit)?;
+        let keys = parse_sort(request.sort.as_deref().unwrap_or("-created_at"))?;
+        let binding = format!(
+            "resources\u{1}{}\u{1}{}",
+            request.filter.as_deref().unwrap_or(""),
+            request.sort.as_deref().unwrap_or("-created_at")
+        );
+        let mut query = record::select();
+        let condition = match request.filter.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(text) => Some(filter::compile(text, &*self.json)?),
+        };
+        query.and_where_option(condition.clone());
+        if let Some(cursor) = &request.cursor {
+            let position = self.cursors.read(&binding, cursor)?;
+            query.and_where(after(&keys, &position)?);
+        }
+        for key in &keys {
+            let order = if key.descending { Order::Desc } else { Order::Asc };
+            let column = (entity::resources::Entity, key.column);
+            if key.nullable {
+                query.order_by_with_nulls(column, order, NullOrdering::Last);
+            } else {
+                query.order_by(column, order);
+            }
+        }
+        query.limit(limit + 1);
+        let items: Vec<Resource> = self.database.fetch_all(self.database.build(&query)).await?;
+        let mut page = Page::cut(items, limit, |last| {
+            let position: Vec<Json> = keys.iter().map(|key| last.sort_value(key.column)).collect();
+            self.cursors.write(&binding, &Json::Array(position))
+        });
+        if request.total {
+            page.total = Some(self.count_resources(condition).await?);
+        }
+        Ok(page)
+    }
+
+    async fn count_resources(&self, condition: Option<Expr>) -> Result<i64, Error> {
+        let count = Query::select()
+            .expr(Expr::from(Func::count(Expr::col((entity::resources::Entity, Column::Id)))))
+            .from(entity::resources::Entity)
+            .and_where_option(condition)
+            .take();
+        Ok(self.database.fetch_one(self.database.build(&count)).await?.unwrap_or(0))
+    }
+}
+
+fn parse_sort(sort: &str) -> Result<Vec<SortKey>, Error> {
+    let mut keys: Vec<SortKey> = Vec::new();
+    let mut position = 0;
+    for part in sort.split(',') {
+        let name = part.trim();
+        let (name, descending) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+        let Some((name, column, nullable)) = SORTABLE.iter().find(|(known, ..)| *known == name) else {
+            let known = SORTABLE.map(|(name, ..)| name).join(", ");
+            return Err(bad_sort(position, "unknown_field", format!("`{}` cannot be sorted by: use {known}", name.chars().take(40).collect::<String>())));
+        };
+        if keys.iter().any(|key| key.name == *name) {
+            return Err(bad_sort(position, "duplicate", format!("`{name}` is named twice")));
+        }
+        keys.push(SortKey { name: *name, column: *column, nullable: *nullable, descending });
+        position += part.chars().count() + 1;
+    }
+    if keys.len() > MOST_SORT_KEYS {
+        return Err(bad_sort(0, "too_long", format!("at most {MOST_SORT_KEYS} fields can be sorted by")));
+    }
+    if let Some(last) = keys.last().filter(|last| !matches!(last.column, Column::Id)).copied() {
+        keys.push(SortKey { name: "id", column: Column::Id, nullable: false, descending: last.descending });
+    }
+    Ok(keys)
+}
+
+fn bad_sort(position: usize, code: &'static str, detail: String) -> Error {
+    Error::BadParameter(vec![Fault::parameter_at("sort", position, code, detail)])
+}
+
+/// The condition for rows that come after a position: later by the first key, or equal there and later by the
+/// second, and so on.
+fn after(keys: &[SortKey], position: &Json) -> Result<Expr, Error> {
+    let values = position.as_array().filter(|values| values.len() == keys.len());
+    let values = values.ok_or_else(|| Error::Internal("a signed cursor has another shape".to_owned()))?;
+    let mut alternatives: Option<Expr> = None;
+    let mut ties: Option<Expr> = None;
+    for (key, value) in keys.iter().zip(values) {
+        let value = cursor_value(key.column, value)?;
+        let column = Expr::col((entity::resources::Entity, key.column));
+        let later = match &value {
+            // NULLs are last: nothing but further NULLs follows one.
+            None => None,
+            Some(value) => {
+                let beyond = if key.descending { column.clone().lt(value.clone()) } else { column.clone().gt(value.clone()) };
+                Some(if key.nullable { beyond.or(column.clone().is_null()) } else { beyond })
+            }
+        };
+        if let Some(later) = later {
+            let alternative = match ties.clone() {
+                Some(ties) => ties.and(later),
+                None => later,
+            };
+            alternatives = Some(match alternatives {
+                Some(alternatives) => alternatives.or(alternative),
+                None => alternative,
+            });
+        }
+        let tie = value.map_or_else(|| column.clone().is_null(), |value| column.clone().eq(value));
+        ties = Some(match ties {
+            Some(ties) => ties.and(tie),
+            None => tie,
+        });
+    }
+    let alternatives = alternatives.unwrap_or_else(|| Expr::val(false));
+    // A bound on the first key lets both planners start in the index instead of at its beginning.
+    match (keys.first(), values.first()) {
+        (Some(first), Some(value)) if !first.nullable => {
+            let column = Expr::col((entity::resources::Entity, first.column));
+            Ok(match cursor_value(first.column, value)? {
+                Some(value) if first.descending => column.lte(value).and(alternatives),
+                Some(value) => column.gte(value).and(alternatives),
+                None => alternatives,
+            })
+        }
+        _ => Ok(alternatives),
+    }
+}
+
+fn cursor_value(column: Column, value: &Json) -> Result<Option<Value>, Error> {
+    let wrong = || Error::Internal(format!("a signed cursor has {value} for {column:?}"));
+    if value.is_null() {
+        return Ok(None);
+    }
+    Ok(Some(match column {
+        Column::Year | Column::Version => Value::from(value.as_i64().ok_or_else(wrong)?),
+        Column::QualityScore => Value::from(value.as_f64().ok_or_else(wrong)?),
+        Column::CreatedAt | Column::UpdatedAt => {
+            let time: DateTime<Utc> = value.as_str().and_then(parse_timestamp).ok_or_else(wrong)?;
+            Value::from(time)
+        }
+        Column::Id => Value::from(value.as_str().and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(wrong)?),
+        _ => Value::from(value.as_str().ok_or_else(wrong)?),
+    }))
+}
+
+impl<T> Page<T> {
+    /// A page of rows of which one more than `limit` was asked for.
+    pub(crate) fn cut(mut items: Vec<T>, limit: u64, cursor: impl FnOnce(&T) -> String) -> Self {
+        let more = items.len() as u64 > limit;
+        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next_cursor = items.last().filter(|_| more).map(cursor);
+        Self { items, next_cursor, total: None }
+    }
+}

@@ -1,0 +1,411 @@
+//! What is kept of a searchable resource: its terms with their positions, the places of its words, its facets.
+//!
+//! The databases only find candidates; everything that decides (phrases, fields, exclusion, score) is read from
+//! here, by one code for both.
+//!
+//! `terms`: for each field the first position behind it, the year + 10,001 (0 for none), then each term in byte
+//! order: length, bytes, length of its positions in bytes, positions as differences. `places`: for each word its
+//! position, start and length in its field's text, as differences. Numbers are LEB128. `facets`: facet number, length,
+//! bytes.
+
+use std::collections::BTreeMap;
+
+use crate::library::ResourceFields;
+
+use super::analysis::{Analyser, fold, primary_language};
+
+/// Words that are indexed of one resource at most; the rest of a longer text is kept but not found.
+const MOST_WORDS: usize = 50_000;
+/// Bytes of distinct terms at most, below PostgreSQL's limit of 1 MiB for a tsvector.
+const MOST_TERM_BYTES: usize = 400_000;
+/// Distance between the entries of a list and between fields, so that no phrase spans them.
+const GAP: u32 = 2;
+
+/// A searched part of a resource. The order is the one in which positions are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    Title,
+    Subject,
+    Creator,
+    Description,
+    /// Publisher, contributor, identifier, source, coverage, classification code.
+    Other,
+}
+
+pub const FIELDS: [Field; 5] = [Field::Title, Field::Subject, Field::Creator, Field::Description, Field::Other];
+
+impl Field {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Subject => "subject",
+            Self::Creator => "creator",
+            Self::Description => "description",
+            Self::Other => "other",
+        }
+    }
+
+    /// How much a word in this field counts against one in the description.
+    pub fn weight(self) -> f64 {
+        match self {
+            Self::Title => 3.0,
+            Self::Subject | Self::Creator => 2.0,
+            Self::Description | Self::Other => 1.0,
+        }
+    }
+}
+
+/// What matches can be counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Facet {
+    Subject,
+    Creator,
+    Language,
+    Type,
+    Year,
+    Classification,
+}
+
+pub const FACETS: [Facet; 6] = [Facet::Subject, Facet::Creator, Facet::Language, Facet::Type, Facet::Year, Facet::Classification];
+
+impl Facet {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::Creator => "creator",
+            Self::Language => "language",
+            Self::Type => "type",
+            Self::Year => "year",
+            Self::Classification => "classification",
+        }
+    }
+
+    fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A resource ready for the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Every term once, in byte order: what the database's token index gets.
+    pub tokens: Vec<String>,
+    pub terms: Vec<u8>,
+    pub places: Vec<u8>,
+    pub facets: Vec<u8>,
+    /// Words in all fields.
+    pub length: i64,
+}
+
+/// The text of a field as it is analysed and highlighted.
+pub fn field_text(fields: &ResourceFields, field: Field) -> Vec<&str> {
+    match field {
+        Field::Title => vec![fields.title.as_str()],
+        Field::Subject => fields.subject.iter().map(String::as_str).collect(),
+        Field::Creator => fields.creator.as_deref().into_iter().collect(),
+        Field::Description => fields.description.as_deref().into_iter().collect(),
+        Field::Other => [&fields.publisher, &fields.contributor, &fields.identifier, &fields.source, &fields.coverage, &fields.classification_code]
+            .into_iter()
+            .filter_map(|text| text.as_deref())
+            .collect(),
+    }
+}
+
+/// Between the entries of a list in the text that is highlighted.
+pub const LIST_SEPARATOR: &str = "; ";
+
+/// The token for a whole value, which no word of a text can be equal to.
+pub fn value_token(facet: Facet, value: &str) -> String {
+    let letter = match facet {
+        Facet::Language => 'l',
+        Facet::Type => 't',
+        Facet::Year => 'y',
+        Facet::Subject => 's',
+        Facet::Creator => 'c',
+        Facet::Classification => 'k',
+    };
+    let mut token = format!("={letter}:");
+    token.extend(value.split_whitespace().map(fold).collect::<Vec<_>>().join("_").chars());
+    token
+}
+
+/// Analyses a resource.
+pub fn analyse(fields: &ResourceFields) -> Document {
+    let analyser = Analyser::for_language(fields.language.as_deref());
+    let mut terms: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let mut term_bytes = 0;
+    let mut places = Vec::new();
+    let mut field_ends = [0_u32; FIELDS.len()];
+    let (mut position, mut length, mut last_position) = (0_u32, 0_usize, 0_u32);
+    for (index, field) in FIELDS.into_iter().enumerate() {
+        let (mut offset, mut last_end) = (0, 0);
+        for text in field_text(fields, field) {
+            analyser.words(text, |word| {
+                if length >= MOST_WORDS || term_bytes >= MOST_TERM_BYTES {
+                    return;
+                }
+                for term in word.terms {
+                    let bytes = term.len();
+                    let positions = terms.entry(term).or_insert_with(|| {
+                        term_bytes += bytes;
+                        Vec::with_capacity(2)
+                    });
+                    positions.push(position);
+                }
+                write_number(&mut places, u64::from(position - last_position));
+                write_number(&mut places, (offset + word.start - last_end) as u64);
+                write_number(&mut places, (word.end - word.start) as u64);
+                (last_position, last_end) = (position, offset + word.end);
+                position += 1;
+                length += 1;
+            });
+            offset += text.len() + LIST_SEPARATOR.len();
+            position += GAP;
+        }
+        field_ends[index] = position;
+    }
+    add_value_tokens(fields, &mut terms);
+    Document {
+        terms: pack_terms(&terms, field_ends, fields.year()),
+        tokens: terms.into_keys().collect(),
+        places,
+        facets: pack_facets(fields),
+        length: i64::try_from(length).unwrap_or(i64::MAX),
+    }
+}
+
+fn add_value_tokens(fields: &ResourceFields, terms: &mut BTreeMap<String, Vec<u32>>) {
+    let mut add = |facet, value: &str| {
+        terms.entry(value_token(facet, value)).or_default();
+    };
+    if let Some(language) = &fields.language {
+        add(Facet::Language, language);
+        add(Facet::Language, &primary_language(language));
+    }
+    if let Some(kind) = &fields.resource_type {
+        add(Facet::Type, kind);
+    }
+    if let Some(year) = fields.year() {
+        add(Facet::Year, &year.to_string());
+    }
+}
+
+fn pack_terms(terms: &BTreeMap<String, Vec<u32>>, field_ends: [u32; 5], year: Option<i64>) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(terms.len() * 10 + 16);
+    for end in field_ends {
+        write_number(&mut packed, u64::from(end));
+    }
+    write_number(&mut packed, year.and_then(|year| u64::try_from(year + 10_001).ok()).unwrap_or(0));
+    let mut positions_packed = Vec::new();
+    for (term, positions) in terms {
+        positions_packed.clear();
+        let mut last = 0;
+        for position in positions {
+            write_number(&mut positions_packed, u64::from(position - last));
+            last = *position;
+        }
+        write_number(&mut packed, term.len() as u64);
+        packed.extend_from_slice(term.as_bytes());
+        write_number(&mut packed, positions_packed.len() as u64);
+        packed.extend_from_slice(&positions_packed);
+    }
+    packed
+}
+
+fn pack_facets(fields: &ResourceFields) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let mut add = |facet: Facet, value: &str| {
+        packed.push(facet.number());
+        write_number(&mut packed, value.len() as u64);
+        packed.extend_from_slice(value.as_bytes());
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    for subject in &fields.subject {
+        if !seen.contains(&subject.as_str()) {
+            add(Facet::Subject, subject);
+            seen.push(subject);
+        }
+    }
+    if let Some(creator) = &fields.creator {
+        add(Facet::Creator, creator);
+    }
+    if let Some(language) = &fields.language {
+        add(Facet::Language, language);
+    }
+    if let Some(kind) = &fields.resource_type {
+        add(Facet::Type, kind);
+    }
+    if let Some(year) = fields.year() {
+        add(Facet::Year, &year.to_string());
+    }
+    if let Some(code) = &fields.classification_code {
+        add(Facet::Classification, code);
+    }
+    packed
+}
+
+/// Calls `each` with every facet value of a packed document.
+pub fn read_facets(packed: &[u8], mut each: impl FnMut(u8, &str)) {
+    let mut rest = packed;
+    while let Some((number, tail)) = rest.split_first() {
+        rest = tail;
+        let Some(length) = read_length(&mut rest) else { return };
+        let (value, tail) = rest.split_at(length);
+        rest = tail;
+        if let Ok(value) = std::str::from_utf8(value) {
+            each(*number, value);
+        }
+    }
+}
+
+/// The packed terms of a document, read in order.
+pub struct Terms<'d> {
+    pub field_ends: [u32; 5],
+    pub year: Option<i64>,
+    rest: &'d [u8],
+}
+
+impl<'d> Terms<'d> {
+    /// Reads the head of packed terms.
+    pub fn new(packed: &'d [u8]) -> Option<Self> {
+        let mut rest = packed;
+        let mut field_ends = [0; 5];
+        for end in &mut field_ends {
+            *end = u32::try_from(read_number(&mut rest)?).ok()?;
+        }
+        let year = match read_number(&mut rest)? {
+            0 => None,
+            year => Some(i64::try_from(year).ok()? - 10_001),
+        };
+        Some(Self { field_ends, year, rest })
+    }
+
+    /// The field that a position is in.
+    pub fn field_at(&self, position: u32) -> usize {
+        self.field_ends.iter().position(|end| position < *end).unwrap_or(FIELDS.len() - 1)
+    }
+}
+
+impl<'d> Iterator for Terms<'d> {
+    type Item = (&'d [u8], Positions<'d>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let length = read_length(&mut self.rest)?;
+        let (term, tail) = self.rest.split_at(length);
+        self.rest = tail;
+        let length = read_length(&mut self.rest)?;
+        let (positions, tail) = self.rest.split_at(length);
+        self.rest = tail;
+        Some((term, Positions { rest: positions, last: 0 }))
+    }
+}
+
+/// The positions of a term, ascending.
+#[derive(Clone)]
+pub struct Positions<'d> {
+    rest: &'d [u8],
+    last: u32,
+}
+
+impl Iterator for Positions<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        self.last += u32::try_from(read_number(&mut self.rest)?).ok()?;
+        Some(self.last)
+    }
+}
+
+/// A word's place: position, then the bytes from `start` to `end` of its field's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub position: u32,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// The places of all words, in order; offsets begin anew with each field.
+pub fn read_places(packed: &[u8], field_ends: [u32; 5]) -> Vec<Place> {
+    let mut rest = packed;
+    let (mut position, mut end, mut field) = (0_u32, 0_usize, 0);
+    let mut places = Vec::new();
+    while let (Some(step), Some(gap), Some(length)) =
+        (read_number(&mut rest), read_number(&mut rest), read_number(&mut rest))
+    {
+        position += u32::try_from(step).unwrap_or(u32::MAX);
+        while field < field_ends.len() && position >= field_ends[field] {
+            field += 1;
+            end = 0;
+        }
+        let start = end + usize::try_from(gap).unwrap_or(0);
+        end = start + usize::try_from(length).unwrap_or(0);
+        places.push(Place { position, start, end });
+    }
+    places
+}
+
+fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
+    loop {
+        #[expect(clippy::cast_possible_truncation, reason = "the low seven bits")]
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+fn read_number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, tail) = rest.split_first()?;
+        *rest = tail;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// A length that the rest really has.
+fn read_length(rest: &mut &[u8]) -> Option<usize> {
+    let length = usize::try_from(read_number(rest)?).ok()?;
+    (length <= rest.len()).then_some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_read_back() {
+        let fields = ResourceFields {
+            title: "The Rust Book".to_owned(),
+            subject: vec!["systems programming".to_owned(), "Rust".to_owned()],
+            date: Some("2018".to_owned()),
+            language: Some("eng".to_owned()),
+            ..ResourceFields::default()
+        };
+        let document = analyse(&fields);
+        let terms = Terms::new(&document.terms).unwrap();
+        assert_eq!(terms.year, Some(2018));
+        let ends = terms.field_ends;
+        let found: Vec<(String, Vec<u32>)> = terms
+            .map(|(term, positions)| (String::from_utf8_lossy(term).into_owned(), positions.collect()))
+            .collect();
+        assert!(found.contains(&("rust".to_owned(), vec![1, 9])), "{found:?}");
+        assert!(found.contains(&("=l:en".to_owned(), vec![])), "{found:?}");
+        let joined = fields.subject.join(LIST_SEPARATOR);
+        let texts: Vec<&str> = read_places(&document.places, ends)
+            .iter()
+            .map(|place| if place.position < ends[0] { &fields.title[place.start..place.end] } else { &joined[place.start..place.end] })
+            .collect();
+        assert_eq!(texts, ["The", "Rust", "Book", "systems", "programming", "Rust"]);
+        let mut facets = Vec::new();
+        read_facets(&document.facets, |number, value| facets.push((number, value.to_owned())));
+        assert_eq!(facets[1], (Facet::Subject as u8, "Rust".to_owned()));
+    }
+}

@@ -1,0 +1,110 @@
+//! Snippets: the words that matched, marked as they stand in the text, around the place where most of them are.
+
+use super::document::{FIELDS, Field, LIST_SEPARATOR, Place, field_text};
+use crate::library::ResourceFields;
+
+/// Bytes of a snippet, roughly; it begins and ends with a whole word.
+const SNIPPET: usize = 240;
+
+/// Marks the matched positions in each field that has any: field name and HTML.
+pub fn highlights(
+    fields: &ResourceFields,
+    places: &[Place],
+    field_ends: [u32; 5],
+    matched: &[u32],
+) -> Vec<(&'static str, String)> {
+    let mut result = Vec::new();
+    let mut begin = 0;
+    for (field, end) in FIELDS.into_iter().zip(field_ends) {
+        let own: Vec<Place> = places
+            .iter()
+            .filter(|place| (begin..end).contains(&place.position) && matched.binary_search(&place.position).is_ok())
+            .copied()
+            .collect();
+        begin = end;
+        if own.is_empty() || field == Field::Other {
+            continue;
+        }
+        let text = field_text(fields, field).join(LIST_SEPARATOR);
+        if let Some(html) = mark(&text, &own, field == Field::Title) {
+            result.push((field.name(), html));
+        }
+    }
+    result
+}
+
+/// The text, or the densest part of it, escaped and with `<mark>` around the places.
+fn mark(text: &str, places: &[Place], whole: bool) -> Option<String> {
+    let (from, to) = if whole || text.len() <= SNIPPET { (0, text.len()) } else { window(text, places) };
+    let mut html = String::with_capacity(to - from + 16 * places.len());
+    if from > 0 {
+        html.push_str("… ");
+    }
+    let mut at = from;
+    for place in places.iter().filter(|place| place.start >= from && place.end <= to) {
+        escape(text.get(at..place.start)?, &mut html);
+        html.push_str("<mark>");
+        escape(text.get(place.start..place.end)?, &mut html);
+        html.push_str("</mark>");
+        at = place.end;
+    }
+    escape(text.get(at..to)?, &mut html);
+    if to < text.len() {
+        html.push_str(" …");
+    }
+    Some(html)
+}
+
+/// The stretch of about [`SNIPPET`] bytes with the most matches, the first of those with as many.
+fn window(text: &str, places: &[Place]) -> (usize, usize) {
+    let mut best = (0, 0);
+    for (index, place) in places.iter().enumerate() {
+        let inside = places[index..].iter().take_while(|other| other.end <= place.start + SNIPPET * 3 / 4).count();
+        if inside > best.1 {
+            best = (index, inside);
+        }
+    }
+    let first = places[best.0].start;
+    let from = text[..first]
+        .char_indices()
+        .rev()
+        .take_while(|(index, _)| first - index <= SNIPPET / 4)
+        .filter(|(_, character)| character.is_whitespace())
+        .last()
+        .map_or(if first <= SNIPPET / 4 { 0 } else { first }, |(index, character)| {
+            if first <= SNIPPET / 4 { 0 } else { index + character.len_utf8() }
+        });
+    let to = text[first..]
+        .char_indices()
+        .find(|(index, character)| first + index >= from + SNIPPET && character.is_whitespace())
+        .map_or(text.len(), |(index, _)| first + index);
+    (from, to)
+}
+
+fn escape(text: &str, html: &mut String) {
+    for character in text.chars() {
+        match character {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            other => html.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_around_the_densest_match_and_escaped() {
+        let text = format!("{} <rust> & rust {}", "word ".repeat(80), "tail ".repeat(80));
+        let first = text.find("rust").unwrap();
+        let places = [first, first + 8].map(|start| Place { position: 0, start, end: start + 4 });
+        let html = mark(&text, &places, false).unwrap();
+        assert!(html.contains("&lt;<mark>rust</mark>&gt; &amp; <mark>rust</mark> tail"), "{html}");
+        assert!(html.starts_with("… word") && html.ends_with("tail …") && html.len() < 400, "{html}");
+    }
+}

@@ -1,0 +1,259 @@
+//! The query language. Every string is a query: what is not an operator is a word.
+//!
+//! `words`, `"a phrase"`, `a OR b`, `-not`, `prefix*`, and `field:value` with `title:`, `creator:`, `subject:`,
+//! `description:`, `language:`, `type:`, `year:2001` or `year:2001..2010`.
+
+use serde::Serialize;
+
+use super::analysis::{Analyser, fold};
+use super::document::{FIELDS, Facet, Field, value_token};
+
+/// Clauses that are read of a query at most; further ones are left out.
+const MOST_CLAUSES: usize = 64;
+
+/// Whether every word must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchMode {
+    /// Any word may match; documents with more and rarer of them come first.
+    #[default]
+    Best,
+    /// Every word must match.
+    All,
+}
+
+/// A query as it was understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Query {
+    #[serde(rename = "match")]
+    pub mode: MatchMode,
+    pub clauses: Vec<Clause>,
+}
+
+/// One part of a query: alternatives of which one must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Clause {
+    pub occurs: Occurs,
+    pub any_of: Vec<Atom>,
+}
+
+/// What a clause means for the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occurs {
+    Should,
+    Must,
+    MustNot,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Atom {
+    /// As it was typed, without operators.
+    pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
+    /// One word, or the words of a phrase; each with the terms that stand for it.
+    #[serde(rename = "terms")]
+    pub words: Vec<Vec<String>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prefix: bool,
+    /// First and last year.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub years: Option<(i64, i64)>,
+    #[serde(skip)]
+    pub within: Option<usize>,
+}
+
+impl Query {
+    /// Whether nothing was asked: then everything matches.
+    pub fn is_blank(&self) -> bool {
+        self.clauses.is_empty()
+    }
+
+    /// Whether any word, phrase or value must be found; otherwise there is nothing to look up in the index.
+    pub fn has_required(&self) -> bool {
+        self.clauses.iter().any(|clause| clause.occurs == Occurs::Must)
+    }
+}
+
+/// Understands a query.
+pub fn parse(text: &str, mode: MatchMode) -> Query {
+    let language = language_of(text);
+    let analyser = Analyser::for_query(language.as_deref());
+    let mut clauses: Vec<Clause> = Vec::new();
+    let mut joins_next = false;
+    for piece in pieces(text) {
+        if piece.text == "OR" && !piece.quoted && !piece.negated && piece.field.is_none() {
+            joins_next = !clauses.is_empty();
+            continue;
+        }
+        if clauses.len() >= MOST_CLAUSES {
+            break;
+        }
+        let Some(atom) = atom(&piece, &analyser) else { continue };
+        let occurs = if piece.negated {
+            Occurs::MustNot
+        } else if piece.quoted || piece.field.is_some() || mode == MatchMode::All {
+            Occurs::Must
+        } else {
+            Occurs::Should
+        };
+        match clauses.last_mut() {
+            Some(last) if joins_next && !piece.negated && last.occurs != Occurs::MustNot => {
+                last.any_of.push(atom);
+                // Alternatives are as binding as the most binding of them.
+                if occurs == Occurs::Must {
+                    last.occurs = Occurs::Must;
+                }
+            }
+            _ => clauses.push(Clause { occurs, any_of: vec![atom] }),
+        }
+        joins_next = false;
+    }
+    if clauses.is_empty() && !text.trim().is_empty() {
+        // Something was typed, but no word is in it: nothing can match.
+        let nothing = Atom { text: text.trim().chars().take(80).collect(), field: None, words: Vec::new(), prefix: false, years: None, within: None };
+        clauses.push(Clause { occurs: Occurs::Must, any_of: vec![nothing] });
+    }
+    Query { mode, clauses }
+}
+
+struct Piece<'q> {
+    text: &'q str,
+    field: Option<&'q str>,
+    quoted: bool,
+    negated: bool,
+}
+
+const FIELD_NAMES: [&str; 7] = ["title", "subject", "creator", "description", "language", "type", "year"];
+
+/// Cuts a query at white space, keeping quoted text together.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (negated, mut body) = match rest.strip_prefix('-') {
+            Some(body) if body.starts_with(|c: char| !c.is_whitespace()) => (true, body),
+            _ => (false, rest),
+        };
+        let field = FIELD_NAMES.into_iter().find_map(|name| {
+            let tail = body.strip_prefix(name)?.strip_prefix(':')?;
+            tail.starts_with(|c: char| !c.is_whitespace()).then_some((name, tail))
+        });
+        if let Some((_, tail)) = field {
+            body = tail;
+        }
+        let field = field.map(|(name, _)| name);
+        let (content, quoted, tail) = match body.strip_prefix('"') {
+            Some(inner) => match inner.split_once('"') {
+                Some((phrase, tail)) => (phrase, true, tail),
+                // Not closed: the rest is words.
+                None => word(inner),
+            },
+            None => word(body),
+        };
+        pieces.push(Piece { text: content, field, quoted, negated });
+        rest = tail.trim_start();
+    }
+    pieces
+}
+
+fn word(text: &str) -> (&str, bool, &str) {
+    let end = text.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(text.len());
+    let end = if end == 0 { text.chars().next().map_or(0, char::len_utf8) } else { end };
+    (&text[..end], false, &text[end..])
+}
+
+fn language_of(text: &str) -> Option<String> {
+    pieces(text)
+        .into_iter()
+        .find(|piece| piece.field == Some("language") && !piece.negated)
+        .map(|piece| piece.text.to_owned())
+}
+
+fn atom(piece: &Piece<'_>, analyser: &Analyser) -> Option<Atom> {
+    let atom = |field, words| Atom { text: piece.text.to_owned(), field, words, prefix: false, years: None, within: None };
+    match piece.field {
+        Some("language") => Some(atom(Some("language"), vec![vec![value_token(Facet::Language, piece.text)]])),
+        Some("type") => Some(atom(Some("type"), vec![vec![value_token(Facet::Type, piece.text)]])),
+        Some("year") => match years(piece.text) {
+            Some(years) => Some(Atom { years: Some(years), ..atom(Some("year"), Vec::new()) }),
+            None => words_atom(piece, None, analyser),
+        },
+        field => {
+            let within = FIELDS.iter().position(|known: &Field| Some(known.name()) == field);
+            words_atom(piece, within, analyser)
+        }
+    }
+}
+
+fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> Option<Atom> {
+    let field = within.map(|index| FIELDS[index].name());
+    let prefix = piece.text.strip_suffix('*').filter(|_| !piece.quoted).map(fold).filter(|prefix| {
+        prefix.chars().all(char::is_alphanumeric) && !prefix.is_empty()
+    });
+    if let Some(prefix) = prefix {
+        return Some(Atom { text: piece.text.to_owned(), field, words: vec![vec![prefix]], prefix: true, years: None, within });
+    }
+    let mut words = Vec::new();
+    analyser.words(piece.text, |word| words.push(word.terms));
+    if words.is_empty() {
+        return None;
+    }
+    Some(Atom { text: piece.text.to_owned(), field, words, prefix: false, years: None, within })
+}
+
+/// `2001`, `2001..2010`, `..2010`, `2001..`
+fn years(text: &str) -> Option<(i64, i64)> {
+    let year = |text: &str| text.parse::<i64>().ok().filter(|year| (-10_000..=10_000).contains(year));
+    match text.split_once("..") {
+        None => year(text).map(|year| (year, year)),
+        Some(("", last)) => year(last).map(|last| (-10_000, last)),
+        Some((first, "")) => year(first).map(|first| (first, 10_000)),
+        Some((first, last)) => Some((year(first)?, year(last)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(text: &str) -> Vec<(Occurs, Vec<String>)> {
+        parse(text, MatchMode::Best)
+            .clauses
+            .into_iter()
+            .map(|clause| {
+                let atoms = clause.any_of.iter().map(|atom| {
+                    format!("{}{}{}", atom.field.map(|field| format!("{field}:")).unwrap_or_default(), atom.text, if atom.words.len() > 1 { "~" } else { "" })
+                });
+                (clause.occurs, atoms.collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn operators_are_understood() {
+        use Occurs::{Must, MustNot, Should};
+        let list = |atoms: &[&str]| atoms.iter().map(|atom| (*atom).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            shape("rust OR go -\"garbage collection\" title:book year:2001..2010 sys*"),
+            [
+                (Should, list(&["rust", "go"])),
+                (MustNot, list(&["garbage collection~"])),
+                (Must, list(&["title:book"])),
+                (Must, list(&["year:2001..2010"])),
+                (Should, list(&["sys*"])),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_string_is_a_query() {
+        for text in ["\"open", "OR", "OR OR a", "-", "- a", "title:", "((", "a:b:c", "\"\"", "*", "year:x", "'", "\\", "\u{0}"] {
+            let _ = parse(text, MatchMode::All);
+        }
+        assert!(parse("  ", MatchMode::Best).is_blank());
+        assert!(!parse("!!", MatchMode::Best).is_blank());
+    }
+}

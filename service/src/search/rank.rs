@@ -1,0 +1,239 @@
+//! Which candidates match, and how well.
+//!
+//! The score is BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75) over term frequencies weighted by field, with
+//! Lucene's idf, ln(1 + (N − n + ½) / (n + ½)), which never is negative. N and the average length are those of the
+//! library; n counts the candidates that have the word.
+
+use uuid::Uuid;
+
+use super::document::{FIELDS, Terms};
+use super::query::{Atom, Occurs, Query};
+
+const K1: f64 = 1.2;
+const B: f64 = 0.75;
+
+/// A document that matches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    pub id: Uuid,
+    pub score: f64,
+}
+
+/// Collects matches with the frequencies of the scored atoms.
+pub struct Collector {
+    query: Query,
+    /// The terms looked for, in byte order, with the slot of the word they stand for.
+    wanted: Vec<(Vec<u8>, usize, bool)>,
+    /// Atoms in the order of the query; each with the slots of its words.
+    atoms: Vec<Vec<usize>>,
+    /// Whether several terms stand for the word of a slot, so that their positions have to be merged.
+    shared: Vec<bool>,
+    ids: Vec<(Uuid, f64)>,
+    /// For each match and each atom the weighted frequency.
+    frequencies: Vec<f64>,
+    found: Vec<Vec<u32>>,
+}
+
+impl Collector {
+    pub fn new(query: Query) -> Self {
+        let mut wanted = Vec::new();
+        let mut shared = Vec::new();
+        let mut atoms = Vec::new();
+        let mut slots = 0;
+        for atom in query.clauses.iter().flat_map(|clause| &clause.any_of) {
+            let mut own = Vec::new();
+            for terms in &atom.words {
+                wanted.extend(terms.iter().map(|term| (term.clone().into_bytes(), slots, atom.prefix)));
+                own.push(slots);
+                shared.push(terms.len() > 1 || atom.prefix);
+                slots += 1;
+            }
+            atoms.push(own);
+        }
+        wanted.sort();
+        Self { query, wanted, atoms, shared, ids: Vec::new(), frequencies: Vec::new(), found: vec![Vec::new(); slots] }
+    }
+
+    /// Considers a candidate; tells whether it matches.
+    pub fn consider(&mut self, id: Uuid, length: i64, packed: &[u8]) -> bool {
+        let Some(mut terms) = Terms::new(packed) else { return false };
+        self.find_positions(&mut terms);
+        let mut required_hold = true;
+        let (mut any_should, mut has_should, mut has_must) = (false, false, false);
+        let mut next = 0;
+        let row = self.frequencies.len();
+        for clause in &self.query.clauses {
+            let mut holds = false;
+            for atom in &clause.any_of {
+                let frequency = frequency(atom, &self.atoms[next], &self.found, &terms);
+                holds |= frequency > 0.0;
+                self.frequencies.push(if clause.occurs == Occurs::MustNot { 0.0 } else { frequency });
+                next += 1;
+            }
+            match clause.occurs {
+                Occurs::Must => {
+                    has_must = true;
+                    required_hold &= holds;
+                }
+                Occurs::MustNot => required_hold &= !holds,
+                Occurs::Should => {
+                    has_should = true;
+                    any_should |= holds;
+                }
+            }
+        }
+        let matches = required_hold && (any_should || has_must || !has_should);
+        if matches {
+            #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^52")]
+            self.ids.push((id, length as f64));
+        } else {
+            self.frequencies.truncate(row);
+        }
+        matches
+    }
+
+    /// Walks the document's terms and the wanted ones side by side, both being in byte order.
+    fn find_positions(&mut self, terms: &mut Terms<'_>) {
+        self.found.iter_mut().for_each(Vec::clear);
+        if self.wanted.is_empty() {
+            return;
+        }
+        let mut first = 0;
+        for (term, positions) in terms {
+            while first < self.wanted.len() && !self.wanted[first].2 && self.wanted[first].0.as_slice() < term {
+                first += 1;
+            }
+            if first == self.wanted.len() {
+                break;
+            }
+            for (wanted, slot, prefix) in &self.wanted[first..] {
+                let hit = if *prefix { term.starts_with(wanted) } else { term == wanted.as_slice() };
+                if hit {
+                    let found = &mut self.found[*slot];
+                    let before = found.len();
+                    found.extend(positions.clone());
+                    if found.len() == before {
+                        // A whole value has no position; it stands before every word.
+                        found.push(u32::MAX);
+                    }
+                } else if !prefix && wanted.as_slice() > term {
+                    break;
+                }
+            }
+        }
+        for (found, shared) in self.found.iter_mut().zip(&self.shared) {
+            if *shared {
+                found.sort_unstable();
+                found.dedup();
+            }
+        }
+    }
+
+    /// How many documents matched.
+    pub fn total(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Scores the matches and returns the best `limit` after a position, best first, ties by id; with whether there are
+    /// more.
+    pub fn best(
+        &self,
+        documents: i64,
+        tokens: i64,
+        after: Option<(f64, Uuid)>,
+        limit: usize,
+    ) -> (Vec<Hit>, bool) {
+        let width = self.atoms.len();
+        let mut counts = vec![0_u32; width];
+        for row in self.frequencies.chunks_exact(width.max(1)) {
+            for (count, frequency) in counts.iter_mut().zip(row) {
+                *count += u32::from(*frequency > 0.0);
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+        let (documents, average) = (documents.max(1) as f64, (tokens.max(1) as f64) / (documents.max(1) as f64));
+        let idf: Vec<f64> = counts
+            .iter()
+            .map(|count| {
+                let count = f64::from(*count);
+                (1.0 + (documents.max(count) - count + 0.5) / (count + 0.5)).ln()
+            })
+            .collect();
+        let mut hits: Vec<Hit> = Vec::with_capacity(self.ids.len());
+        for (index, (id, length)) in self.ids.iter().enumerate() {
+            let norm = K1 * (1.0 - B + B * length / average);
+            let row = &self.frequencies[index * width..(index + 1) * width];
+            let score: f64 = row.iter().zip(&idf).map(|(frequency, idf)| idf * frequency * (K1 + 1.0) / (frequency + norm)).sum();
+            let hit = Hit { id: *id, score: (score * 1e6).round() / 1e6 };
+            let beyond = after.is_none_or(|(score, id)| hit.score < score || (hit.score == score && hit.id > id));
+            if beyond {
+                hits.push(hit);
+            }
+        }
+        let order = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id));
+        let more = hits.len() > limit;
+        if more {
+            hits.select_nth_unstable_by(limit, order);
+            hits.truncate(limit);
+        }
+        hits.sort_unstable_by(order);
+        (hits, more)
+    }
+
+    /// The positions of what was looked for in one document, ascending, for highlighting.
+    pub fn matched_positions(&mut self, packed: &[u8]) -> Option<(Vec<u32>, [u32; 5])> {
+        let mut terms = Terms::new(packed)?;
+        self.find_positions(&mut terms);
+        let mut positions = Vec::new();
+        let mut next = 0;
+        for clause in &self.query.clauses {
+            for atom in &clause.any_of {
+                let slots = &self.atoms[next];
+                next += 1;
+                if clause.occurs == Occurs::MustNot {
+                    continue;
+                }
+                for (start, within) in occurrences(atom, slots, &self.found, &terms) {
+                    if within {
+                        positions.extend(start..start + u32::try_from(slots.len()).unwrap_or(1));
+                    }
+                }
+            }
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        Some((positions, terms.field_ends))
+    }
+}
+
+/// The frequency of an atom weighted by field; a matching value or year counts as 0 points but matches.
+fn frequency(atom: &Atom, slots: &[usize], found: &[Vec<u32>], terms: &Terms<'_>) -> f64 {
+    if let Some((first, last)) = atom.years {
+        return if terms.year.is_some_and(|year| (first..=last).contains(&year)) { f64::MIN_POSITIVE } else { 0.0 };
+    }
+    if slots.len() == 1 && found[slots[0]].first() == Some(&u32::MAX) {
+        return f64::MIN_POSITIVE;
+    }
+    occurrences(atom, slots, found, terms)
+        .filter(|(_, within)| *within)
+        .map(|(position, _)| FIELDS[terms.field_at(position)].weight())
+        .sum()
+}
+
+/// The starts of a word or phrase, each with whether it is in the field asked for.
+fn occurrences<'a>(
+    atom: &'a Atom,
+    slots: &'a [usize],
+    found: &'a [Vec<u32>],
+    terms: &'a Terms<'_>,
+) -> impl Iterator<Item = (u32, bool)> + 'a {
+    let first = slots.first().map_or(&[][..], |slot| found[*slot].as_slice());
+    first
+        .iter()
+        .copied()
+        .filter(|position| *position != u32::MAX)
+        .filter(move |position| {
+            slots.iter().skip(1).zip(1_u32..).all(|(slot, offset)| found[*slot].contains(&(position + offset)))
+        })
+        .map(move |position| (position, atom.within.is_none_or(|field| terms.field_at(position) == field)))
+}

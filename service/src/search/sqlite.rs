@@ -1,0 +1,67 @@
+//! The token index on SQLite: an FTS5 table without content, its rowid the document's number.
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
+use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
+use uuid::Uuid;
+
+use super::candidates::TokenQuery;
+use super::document::Document;
+use super::{DOCUMENTS, FullTextSearch, KIND_RESOURCE};
+use crate::database::Transaction;
+
+pub(super) struct SqliteSearch;
+
+#[async_trait::async_trait]
+impl FullTextSearch for SqliteSearch {
+    fn narrow(&self, select: &mut SelectStatement, query: &TokenQuery) {
+        let index = Alias::new("search_index");
+        select.inner_join(
+            index.clone(),
+            Expr::col((index, Alias::new("rowid"))).equals((Alias::new(DOCUMENTS), Alias::new("doc"))),
+        );
+        select.and_where(Expr::cust_with_values("search_index MATCH ?", [expression(query)]));
+    }
+
+    async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr> {
+        let backend = transaction.get_database_backend();
+        for (resource_id, document) in documents {
+            let row = [
+                Value::from(KIND_RESOURCE),
+                Value::from(*resource_id),
+                Value::from(document.terms.clone()),
+                Value::from(document.places.clone()),
+                Value::from(document.facets.clone()),
+                Value::from(document.length),
+            ];
+            transaction
+                .execute_raw(Statement::from_sql_and_values(
+                    backend,
+                    "INSERT INTO search_documents (kind, resource_id, terms, places, facets, length) VALUES (?, ?, ?, ?, ?, ?)",
+                    row,
+                ))
+                .await?;
+            transaction
+                .execute_raw(Statement::from_sql_and_values(
+                    backend,
+                    "INSERT INTO search_index (rowid, tokens) VALUES (last_insert_rowid(), ?)",
+                    [Value::from(document.tokens.join(" "))],
+                ))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// An FTS5 expression: every token quoted.
+fn expression(query: &TokenQuery) -> String {
+    let quoted = |token: &str| format!("\"{}\"", token.replace('"', "\"\""));
+    let list = |parts: &[TokenQuery], operator: &str| {
+        format!("({})", parts.iter().map(expression).collect::<Vec<_>>().join(operator))
+    };
+    match query {
+        TokenQuery::Token(token) => quoted(token),
+        TokenQuery::Prefix(token) => format!("{}*", quoted(token)),
+        TokenQuery::And(parts) => list(parts, " AND "),
+        TokenQuery::Or(parts) => list(parts, " OR "),
+    }
+}

@@ -1,0 +1,256 @@
+//! Each command: open the library, call the service, print.
+
+use std::error::Error;
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use service::accounts::{NewKey, NewUser, Role};
+use service::clock::{Clock, SystemClock};
+use service::database::Database;
+use service::random::SystemRandom;
+use service::search::{SearchReply, SearchRequest};
+use service::{Environment, Pharos};
+
+use crate::arguments::{Arguments, Command, KeyCommand, MigrateCommand, SearchArguments, UserCommand};
+use crate::import::import;
+use crate::settings::Settings;
+
+/// How long open requests may go on after a signal to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+type Outcome = Result<ExitCode, Box<dyn Error>>;
+
+/// Runs the command.
+pub async fn run(arguments: Arguments) -> Outcome {
+    let settings = &arguments.settings;
+    match arguments.command {
+        None => serve(settings, None).await,
+        Some(Command::Serve(options)) => serve(settings, options.listen).await,
+        Some(Command::Migrate(command)) => migrate(settings, command).await,
+        Some(Command::Import(options)) => {
+            if let Some(code) = refuse_kind("import", &options.kind) {
+                return Ok(code);
+            }
+            import(&open(settings).await?, &options).await
+        }
+        Some(Command::Export { kind }) => match refuse_kind("export", &kind) {
+            Some(code) => Ok(code),
+            None => export(&open(settings).await?).await,
+        },
+        Some(Command::Search(options)) => search(&open(settings).await?, options).await,
+        Some(Command::User(command)) => user(&open(settings).await?, command).await,
+        Some(Command::Key(command)) => key(&open(settings).await?, command).await,
+        Some(Command::Openapi) => {
+            println!("{}", api::openapi_document().to_pretty_json()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Doctor) => doctor(settings).await,
+    }
+}
+
+/// Wrong usage when the kind is not one that this version knows.
+fn refuse_kind(command: &str, kind: &str) -> Option<ExitCode> {
+    (kind != "resources").then(|| {
+        eprintln!("pharos: `{kind}` is nothing that can be {command}ed: use resources");
+        ExitCode::from(2)
+    })
+}
+
+async fn open(settings: &Settings) -> Result<Pharos, Box<dyn Error>> {
+    let url = settings.database_url()?;
+    Ok(Pharos::open(&url, &settings.database_options(), Environment::default()).await?)
+}
+
+async fn serve(settings: &Settings, listen: Option<String>) -> Outcome {
+    let pharos = open(settings).await?;
+    let listen = listen.unwrap_or_else(|| settings.listen.clone());
+    let listener = TcpListener::bind(&listen)
+        .map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen or PHAROS_LISTEN"))?;
+    let address = listener.local_addr()?;
+    println!("Pharos serves http://{address} (API at /docs) on {}", pharos.database().url());
+    if let Some(created) = pharos.create_first_admin().await? {
+        println!();
+        println!("This is the first start. An admin key was made; it is not shown again:");
+        println!();
+        println!("    {}", created.secret);
+        println!();
+        println!("Try it:");
+        println!();
+        println!("    curl -H 'Authorization: Bearer {}' http://{address}/api/v1/me", created.secret);
+        println!();
+    }
+    std::io::stdout().flush()?;
+    let options = api::ServerOptions { workers: settings.workers(), shutdown_timeout: SHUTDOWN_TIMEOUT };
+    api::serve(pharos, listener, &options)?.await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(settings: &Settings, command: MigrateCommand) -> Outcome {
+    let url = settings.database_url()?;
+    let database = Database::connect(&url, &settings.database_options(), Arc::new(SystemRandom)).await?;
+    match command {
+        MigrateCommand::Up => {
+            database.migrate_up().await?;
+            println!("the schema is up to date");
+        }
+        MigrateCommand::Down { steps } => {
+            database.migrate_down(steps).await?;
+            println!("reverted {steps}");
+        }
+        MigrateCommand::Status { json } => {
+            let steps = database.migration_status().await?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&steps)?);
+            } else {
+                for step in steps {
+                    println!("{} {}", if step.applied { "applied" } else { "missing" }, step.name);
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn export(pharos: &Pharos) -> Outcome {
+    let mut output = std::io::BufWriter::new(std::io::stdout());
+    pharos
+        .export_resources(|resource| {
+            let written = serde_json::to_writer(&mut output, &resource.fields)
+                .map_err(std::io::Error::from)
+                .and_then(|()| output.write_all(b"\n"));
+            written.map_err(|error| service::Error::Internal(format!("cannot write: {error}")))
+        })
+        .await?;
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn search(pharos: &Pharos, options: SearchArguments) -> Outcome {
+    let request = SearchRequest { q: options.query, limit: Some(options.limit), ..SearchRequest::default() };
+    let reply = pharos.search(&request).await?;
+    if options.json {
+        println!("{}", serde_json::to_string(&reply)?);
+    } else {
+        print_matches(&reply);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_matches(reply: &SearchReply) {
+    for item in &reply.items {
+        let fields = &item.resource.fields;
+        let about: Vec<&str> = [&fields.creator, &fields.date].into_iter().filter_map(|text| text.as_deref()).collect();
+        println!("{:>8.3}  {}  {}", item.score, fields.title, about.join(", "));
+    }
+    println!("{} of {} matches", reply.items.len(), reply.total);
+}
+
+async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
+    match command {
+        UserCommand::Create { email, role } => {
+            let user = pharos.create_user(NewUser { email, display_name: None, role }).await?;
+            println!("{} {} {}", user.id, user.email, user.role.as_str());
+        }
+        UserCommand::List { json } => {
+            let mut cursor = None;
+            loop {
+                let page = pharos.list_users(Some(200), cursor.as_deref()).await?;
+                for user in page.items {
+                    if json {
+                        println!("{}", serde_json::to_string(&user)?);
+                    } else {
+                        let state = if user.disabled_at.is_some() { " disabled" } else { "" };
+                        println!("{} {} {}{state}", user.id, user.email, user.role.as_str());
+                    }
+                }
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
+    match command {
+        KeyCommand::Create { email, role, expires, quiet } => {
+            let user = match pharos.find_user_by_email(&email).await {
+                Err(service::Error::NotFound { .. }) => {
+                    let role = role.unwrap_or(Role::Reader);
+                    pharos.create_user(NewUser { email, display_name: None, role }).await?
+                }
+                found => found?,
+            };
+            let expires_at = expires.map(|expires| SystemClock.now() + expires);
+            let key = NewKey { user_id: user.id, name: "command line".to_owned(), role, scopes: None, expires_at };
+            let created = pharos.create_key(key).await?;
+            if quiet {
+                println!("{}", created.secret);
+            } else {
+                println!("{} for {}; the key is not shown again:", created.key.id, user.email);
+                println!("{}", created.secret);
+            }
+        }
+        KeyCommand::List { json } => {
+            let mut cursor = None;
+            loop {
+                let page = pharos.list_keys(None, Some(200), cursor.as_deref()).await?;
+                for key in page.items {
+                    if json {
+                        println!("{}", serde_json::to_string(&key)?);
+                    } else {
+                        let state = if key.revoked_at.is_some() { "revoked" } else { "valid" };
+                        println!("{} {}… user {} {state} {}", key.id, key.prefix, key.user_id, key.name);
+                    }
+                }
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        KeyCommand::Revoke { id } => {
+            let id = id.parse().map_err(|_| format!("`{id}` is no id: `pharos key list` shows them"))?;
+            let key = pharos.revoke_key(id).await?;
+            println!("{} is revoked", key.id);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn doctor(settings: &Settings) -> Outcome {
+    let url = match settings.database_url() {
+        Ok(url) => url,
+        Err(error) => {
+            println!("DATABASE_URL  bad: {error}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    println!("DATABASE_URL  {url}");
+    let database = Database::connect(&url, &settings.database_options(), Arc::new(SystemRandom)).await;
+    let pending = match &database {
+        Ok(database) => database.pending_migrations().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match pending {
+        Ok(0) => {
+            println!("database      answers");
+            println!("schema        up to date");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(pending) => {
+            println!("database      answers");
+            println!("schema        {pending} steps are missing: run `pharos migrate up`");
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => {
+            println!("database      {error}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The command line: parse, build, run, exit code.
+
+mod arguments;
+mod commands;
+mod import;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    // A missing .env is no error; one that cannot be read is told below, when a setting is missing.
+    let _ = dotenvy::dotenv();
+    let arguments = Arguments::parse();
+    if let Err(error) = settings::start_logging(&arguments.settings) {
+        eprintln!("pharos: {error}");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("pharos: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(arguments)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("pharos: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
