@@ -11,6 +11,10 @@ use clap::Parser;
 
 use crate::arguments::Arguments;
 
+/// Requests allocate many small texts; the system's allocator took a fifth of their time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A missing .env is no error; one that cannot be read is told below, when a setting is missing.
     let _ = dotenvy::dotenv();

@@ -1,1 +1,8 @@
+//! Every case runs on SQLite and on PostgreSQL, each in a database of its own.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[macro_use]
+mod harness;
+
+mod resources;

@@ -147,7 +147,7 @@ impl Paths {
         let asked: Vec<&str> = path.split('/').collect();
         let same = |segments: &[String]| {
             segments.len() == asked.len()
-                && segments.iter().zip(&asked).all(|(known, asked)| known.starts_with('{') || known == asked)
+                && segments.iter().zip(&asked).all(|(known, asked)| known == asked || (known.starts_with('{') && !asked.is_empty()))
         };
         self.known.iter().filter(|(segments, _)| same(segments)).flat_map(|(_, methods)| methods.clone()).collect()
     }

@@ -320,7 +320,7 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
         // A weak tag never matches where a strong comparison is asked for (RFC 9110, 13.1.1).
         let weak = tag.starts_with("W/");
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
-        let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).ok_or_else(malformed)?;
+        let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).filter(|tag| !tag.contains('"')).ok_or_else(malformed)?;
         if let (false, Ok(version)) = (weak, opaque.parse()) {
             versions.push(version);
         }

@@ -77,11 +77,11 @@ async fn create_list_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     // Serves sort=year and ranges of years.
     create_index(manager, "resources", ["year", "id"]).await?;
     // Serves language = "…" and sort=language.
-    create_index(manager, "resources", ["language", "id"]).await?;
+    create_index(manager, "resources", ["language", "created_at", "id"]).await?;
     // Serves type = "…" and sort=type.
-    create_index(manager, "resources", ["type", "id"]).await?;
+    create_index(manager, "resources", ["type", "created_at", "id"]).await?;
     // Serves read_status = "…" and sort=read_status.
-    create_index(manager, "resources", ["read_status", "id"]).await?;
+    create_index(manager, "resources", ["read_status", "created_at", "id"]).await?;
     // Serves quality_score > … and sort=quality_score.
     create_index(manager, "resources", ["quality_score", "id"]).await?;
     // Serves classification_code = "…" and sort=classification_code.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
 use sea_orm::{
@@ -30,6 +31,9 @@ const STEPS_BETWEEN_CHECKS: i32 = 2_000;
 
 /// How long a connection waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much of the file is mapped into memory at most.
+const MAPPED_BYTES: i64 = 1 << 30;
 
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +88,10 @@ impl SqliteConnection {
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // In KiB when negative: small on purpose, the operating system caches the file too.
         connection.pragma_update(None, "cache_size", -4_000)?;
+        // Reads come from the operating system's cache without a copy.
+        connection.pragma_update(None, "mmap_size", MAPPED_BYTES)?;
+        // Without this, binding a LIMIT or a range anew would prepare the statement anew.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         crate::json::register_sqlite_functions(&connection)?;
         let epoch = Instant::now();
         let deadline = Arc::new(AtomicU64::new(0));

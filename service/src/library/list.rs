@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::resources::Column;
 use sea_orm::Value;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, NullOrdering, Order, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, NullOrdering, Order, Query, SelectStatement};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -95,26 +95,23 @@ impl Pharos {
             request.filter.as_deref().unwrap_or(""),
             request.sort.as_deref().unwrap_or("-created_at")
         );
-        let mut query = record::select();
+        // The ids first: where no index gives the order, only they and the keys are sorted, not whole rows.
+        let mut ids = Query::select();
+        ids.column((entity::resources::Entity, Column::Id)).from(entity::resources::Entity);
         let condition = match request.filter.as_deref().map(str::trim) {
             None | Some("") => None,
             Some(text) => Some(filter::compile(text, &*self.json)?),
         };
-        query.and_where_option(condition.clone());
+        ids.and_where_option(condition.clone());
         if let Some(cursor) = &request.cursor {
             let position = self.cursors.read(&binding, cursor)?;
-            query.and_where(after(&keys, &position)?);
+            ids.and_where(after(&keys, &position)?);
         }
-        for key in &keys {
-            let order = if key.descending { Order::Desc } else { Order::Asc };
-            let column = (entity::resources::Entity, key.column);
-            if key.nullable {
-                query.order_by_with_nulls(column, order, NullOrdering::Last);
-            } else {
-                query.order_by(column, order);
-            }
-        }
-        query.limit(limit + 1);
+        order(&mut ids, &keys);
+        ids.limit(limit + 1);
+        let mut query = record::select();
+        query.and_where(Expr::col((entity::resources::Entity, Column::Id)).in_subquery(ids));
+        order(&mut query, &keys);
         let items: Vec<Resource> = self.database.fetch_all(self.database.build(&query)).await?;
         let mut page = Page::cut(items, limit, |last| {
             let position: Vec<Json> = keys.iter().map(|key| last.sort_value(key.column)).collect();
@@ -133,6 +130,18 @@ impl Pharos {
             .and_where_option(condition)
             .take();
         Ok(self.database.fetch_one(self.database.build(&count)).await?.unwrap_or(0))
+    }
+}
+
+fn order(query: &mut SelectStatement, keys: &[SortKey]) {
+    for key in keys {
+        let order = if key.descending { Order::Desc } else { Order::Asc };
+        let column = (entity::resources::Entity, key.column);
+        if key.nullable {
+            query.order_by_with_nulls(column, order, NullOrdering::Last);
+        } else {
+            query.order_by(column, order);
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 //! The databases only find candidates; everything that decides (phrases, fields, exclusion, score) is read from
 //! here, by one code for both.
 //!
-//! `terms`: for each field the first position behind it, the year + 10,001 (0 for none), then each term in byte
-//! order: length, bytes, length of its positions in bytes, positions as differences. `places`: for each word its
+//! `terms`: how many terms; for each, in the order of their hashes, the hash and where its entry begins (4 bytes each,
+//! little-endian); for each field the first position behind it; the year + 10,001 (0 for none); the entries: length,
+//! bytes, length of the positions in bytes, positions as differences. A term is found by a binary search over the
+//! hashes, which touches a few bytes of the document, not all. `places`: for each word its
 //! position, start and length in its field's text, as differences. Numbers are LEB128. `facets`: facet number, length,
 //! bytes.
 
@@ -20,6 +22,9 @@ const MOST_WORDS: usize = 50_000;
 const MOST_TERM_BYTES: usize = 400_000;
 /// Distance between the entries of a list and between fields, so that no phrase spans them.
 const GAP: u32 = 2;
+
+/// Bytes of a term's hash and offset.
+const SLOT: usize = 8;
 
 /// A searched part of a resource. The order is the one in which positions are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,25 +196,42 @@ fn add_value_tokens(fields: &ResourceFields, terms: &mut BTreeMap<String, Vec<u3
 }
 
 fn pack_terms(terms: &BTreeMap<String, Vec<u32>>, field_ends: [u32; 5], year: Option<i64>) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(terms.len() * 10 + 16);
+    let mut sorted: Vec<(u32, &str, &[u32])> =
+        terms.iter().map(|(term, positions)| (term_hash(term.as_bytes()), term.as_str(), positions.as_slice())).collect();
+    sorted.sort_unstable();
+    let mut head = Vec::with_capacity(16);
     for end in field_ends {
-        write_number(&mut packed, u64::from(end));
+        write_number(&mut head, u64::from(end));
     }
-    write_number(&mut packed, year.and_then(|year| u64::try_from(year + 10_001).ok()).unwrap_or(0));
+    write_number(&mut head, year.and_then(|year| u64::try_from(year + 10_001).ok()).unwrap_or(0));
+    let mut table = Vec::with_capacity(sorted.len() * SLOT);
+    let mut entries = Vec::with_capacity(sorted.len() * 10);
     let mut positions_packed = Vec::new();
-    for (term, positions) in terms {
+    for (hash, term, positions) in &sorted {
+        table.extend_from_slice(&hash.to_le_bytes());
+        table.extend_from_slice(&u32::try_from(entries.len()).unwrap_or(u32::MAX).to_le_bytes());
         positions_packed.clear();
         let mut last = 0;
-        for position in positions {
+        for position in *positions {
             write_number(&mut positions_packed, u64::from(position - last));
             last = *position;
         }
-        write_number(&mut packed, term.len() as u64);
-        packed.extend_from_slice(term.as_bytes());
-        write_number(&mut packed, positions_packed.len() as u64);
-        packed.extend_from_slice(&positions_packed);
+        write_number(&mut entries, term.len() as u64);
+        entries.extend_from_slice(term.as_bytes());
+        write_number(&mut entries, positions_packed.len() as u64);
+        entries.extend_from_slice(&positions_packed);
     }
+    let mut packed = Vec::with_capacity(5 + table.len() + head.len() + entries.len());
+    write_number(&mut packed, sorted.len() as u64);
+    packed.extend_from_slice(&table);
+    packed.extend_from_slice(&head);
+    packed.extend_from_slice(&entries);
     packed
+}
+
+/// FNV-1a, 32 bits: <https://www.rfc-editor.org/rfc/rfc9923>. Equal on every machine; a hit is compared by its bytes.
+pub fn term_hash(term: &[u8]) -> u32 {
+    term.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 fn pack_facets(fields: &ResourceFields) -> Vec<u8> {
@@ -258,17 +280,20 @@ pub fn read_facets(packed: &[u8], mut each: impl FnMut(u8, &str)) {
     }
 }
 
-/// The packed terms of a document, read in order.
+/// The packed terms of a document.
 pub struct Terms<'d> {
     pub field_ends: [u32; 5],
     pub year: Option<i64>,
-    rest: &'d [u8],
+    table: &'d [u8],
+    entries: &'d [u8],
 }
 
 impl<'d> Terms<'d> {
     /// Reads the head of packed terms.
     pub fn new(packed: &'d [u8]) -> Option<Self> {
         let mut rest = packed;
+        let size = usize::try_from(read_number(&mut rest)?).ok()?.checked_mul(SLOT)?;
+        let (table, mut rest) = rest.split_at_checked(size)?;
         let mut field_ends = [0; 5];
         for end in &mut field_ends {
             *end = u32::try_from(read_number(&mut rest)?).ok()?;
@@ -277,26 +302,51 @@ impl<'d> Terms<'d> {
             0 => None,
             year => Some(i64::try_from(year).ok()? - 10_001),
         };
-        Some(Self { field_ends, year, rest })
+        Some(Self { field_ends, year, table, entries: rest })
     }
 
     /// The field that a position is in.
     pub fn field_at(&self, position: u32) -> usize {
         self.field_ends.iter().position(|end| position < *end).unwrap_or(FIELDS.len() - 1)
     }
-}
 
-impl<'d> Iterator for Terms<'d> {
-    type Item = (&'d [u8], Positions<'d>);
+    /// The positions of a term whose hash is known; `None` when the document does not have it.
+    pub fn find(&self, hash: u32, term: &[u8]) -> Option<Positions<'d>> {
+        let (mut low, mut high) = (0, self.table.len() / SLOT);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.slot(middle)?.0 < hash { low = middle + 1 } else { high = middle }
+        }
+        while let Some((found, offset)) = self.slot(low) {
+            if found != hash {
+                return None;
+            }
+            let (own, positions) = self.entry(offset)?;
+            if own == term {
+                return Some(positions);
+            }
+            low += 1;
+        }
+        None
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let length = read_length(&mut self.rest)?;
-        let (term, tail) = self.rest.split_at(length);
-        self.rest = tail;
-        let length = read_length(&mut self.rest)?;
-        let (positions, tail) = self.rest.split_at(length);
-        self.rest = tail;
-        Some((term, Positions { rest: positions, last: 0 }))
+    /// Every term with its positions, in no useful order.
+    pub fn all(&self) -> impl Iterator<Item = (&'d [u8], Positions<'d>)> {
+        (0..self.table.len() / SLOT).filter_map(|index| self.slot(index)).filter_map(|(_, offset)| self.entry(offset))
+    }
+
+    fn slot(&self, index: usize) -> Option<(u32, usize)> {
+        let bytes = self.table.get(index * SLOT..(index + 1) * SLOT)?;
+        let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).ok();
+        Some((number(&bytes[..4])?, usize::try_from(number(&bytes[4..])?).ok()?))
+    }
+
+    fn entry(&self, offset: usize) -> Option<(&'d [u8], Positions<'d>)> {
+        let mut rest = self.entries.get(offset..)?;
+        let length = read_length(&mut rest)?;
+        let (term, mut rest) = rest.split_at(length);
+        let length = read_length(&mut rest)?;
+        Some((term, Positions { rest: &rest[..length], last: 0 }))
     }
 }
 
@@ -393,7 +443,11 @@ mod tests {
         let terms = Terms::new(&document.terms).unwrap();
         assert_eq!(terms.year, Some(2018));
         let ends = terms.field_ends;
+        let rust = terms.find(term_hash(b"rust"), b"rust").map(|positions| positions.collect::<Vec<_>>());
+        assert_eq!(rust, Some(vec![1, 9]));
+        assert!(terms.find(term_hash(b"go"), b"go").is_none());
         let found: Vec<(String, Vec<u32>)> = terms
+            .all()
             .map(|(term, positions)| (String::from_utf8_lossy(term).into_owned(), positions.collect()))
             .collect();
         assert!(found.contains(&("rust".to_owned(), vec![1, 9])), "{found:?}");

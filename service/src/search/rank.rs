@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 
-use super::document::{FIELDS, Terms};
+use super::document::{FIELDS, Terms, term_hash};
 use super::query::{Atom, Occurs, Query};
 
 const K1: f64 = 1.2;
@@ -22,8 +22,8 @@ pub struct Hit {
 /// Collects matches with the frequencies of the scored atoms.
 pub struct Collector {
     query: Query,
-    /// The terms looked for, in byte order, with the slot of the word they stand for.
-    wanted: Vec<(Vec<u8>, usize, bool)>,
+    /// The terms looked for.
+    wanted: Vec<Wanted>,
     /// Atoms in the order of the query; each with the slots of its words.
     atoms: Vec<Vec<usize>>,
     /// Whether several terms stand for the word of a slot, so that their positions have to be merged.
@@ -32,6 +32,14 @@ pub struct Collector {
     /// For each match and each atom the weighted frequency.
     frequencies: Vec<f64>,
     found: Vec<Vec<u32>>,
+}
+
+/// A term or prefix, with the slot of the word it stands for.
+struct Wanted {
+    hash: u32,
+    term: Vec<u8>,
+    slot: usize,
+    prefix: bool,
 }
 
 impl Collector {
@@ -43,21 +51,25 @@ impl Collector {
         for atom in query.clauses.iter().flat_map(|clause| &clause.any_of) {
             let mut own = Vec::new();
             for terms in &atom.words {
-                wanted.extend(terms.iter().map(|term| (term.clone().into_bytes(), slots, atom.prefix)));
+                wanted.extend(terms.iter().map(|term| Wanted {
+                    hash: term_hash(term.as_bytes()),
+                    term: term.clone().into_bytes(),
+                    slot: slots,
+                    prefix: atom.prefix,
+                }));
                 own.push(slots);
                 shared.push(terms.len() > 1 || atom.prefix);
                 slots += 1;
             }
             atoms.push(own);
         }
-        wanted.sort();
         Self { query, wanted, atoms, shared, ids: Vec::new(), frequencies: Vec::new(), found: vec![Vec::new(); slots] }
     }
 
     /// Considers a candidate; tells whether it matches.
     pub fn consider(&mut self, id: Uuid, length: i64, packed: &[u8]) -> bool {
-        let Some(mut terms) = Terms::new(packed) else { return false };
-        self.find_positions(&mut terms);
+        let Some(terms) = Terms::new(packed) else { return false };
+        self.find_positions(&terms);
         let mut required_hold = true;
         let (mut any_should, mut has_should, mut has_must) = (false, false, false);
         let mut next = 0;
@@ -92,32 +104,23 @@ impl Collector {
         matches
     }
 
-    /// Walks the document's terms and the wanted ones side by side, both being in byte order.
-    fn find_positions(&mut self, terms: &mut Terms<'_>) {
+    /// Looks every wanted term up in a document.
+    fn find_positions(&mut self, terms: &Terms<'_>) {
         self.found.iter_mut().for_each(Vec::clear);
-        if self.wanted.is_empty() {
-            return;
-        }
-        let mut first = 0;
-        for (term, positions) in terms {
-            while first < self.wanted.len() && !self.wanted[first].2 && self.wanted[first].0.as_slice() < term {
-                first += 1;
-            }
-            if first == self.wanted.len() {
-                break;
-            }
-            for (wanted, slot, prefix) in &self.wanted[first..] {
-                let hit = if *prefix { term.starts_with(wanted) } else { term == wanted.as_slice() };
-                if hit {
-                    let found = &mut self.found[*slot];
-                    let before = found.len();
-                    found.extend(positions.clone());
-                    if found.len() == before {
-                        // A whole value has no position; it stands before every word.
-                        found.push(u32::MAX);
+        for wanted in &self.wanted {
+            let found = &mut self.found[wanted.slot];
+            if wanted.prefix {
+                for (term, positions) in terms.all() {
+                    if term.starts_with(&wanted.term) {
+                        found.extend(positions);
                     }
-                } else if !prefix && wanted.as_slice() > term {
-                    break;
+                }
+            } else if let Some(positions) = terms.find(wanted.hash, &wanted.term) {
+                let before = found.len();
+                found.extend(positions);
+                if found.len() == before {
+                    // A whole value has no position; it stands before every word.
+                    found.push(u32::MAX);
                 }
             }
         }
@@ -182,8 +185,8 @@ impl Collector {
 
     /// The positions of what was looked for in one document, ascending, for highlighting.
     pub fn matched_positions(&mut self, packed: &[u8]) -> Option<(Vec<u32>, [u32; 5])> {
-        let mut terms = Terms::new(packed)?;
-        self.find_positions(&mut terms);
+        let terms = Terms::new(packed)?;
+        self.find_positions(&terms);
         let mut positions = Vec::new();
         let mut next = 0;
         for clause in &self.query.clauses {
