@@ -5,4 +5,14 @@
 #[macro_use]
 mod harness;
 
+mod access;
+mod accounts;
+mod conformance;
+mod house_rules;
+mod import;
+mod lists;
+mod migrations;
+mod overload;
+mod refusals;
 mod resources;
+mod search;

@@ -156,7 +156,7 @@ async fn a_deleted_resource_is_gone(world: World) {
 async fn metadata_comes_back_as_it_was_sent_with_its_keys_sorted(world: World) {
     let text = r#"{"title":"Numbers","metadata":{"z":1,"a":1.0,"é":"ß","aa":-0.0,"B":1e3,"big":9007199254740993,"u64":18446744073709551615,"small":1e-7,"dec":0.1,"nested":{"y":[],"x":{}},"text":"line\nbreak \"q\" \\ \u2028 😀","e16":1e16,"f":123456.789,"t":true,"n":null}}"#;
     let created = world.editor.request("POST", "resources").header("content-type", "application/json").body(text).send().await.is(201);
-    let expected = r#""metadata":{"B":1000.0,"a":1.0,"aa":0.0,"big":9007199254740993,"dec":0.1,"e16":10000000000000000,"f":123456.789,"n":null,"nested":{"x":{},"y":[]},"small":1e-7,"t":true,"text":"line\nbreak \"q\" \\   😀","u64":18446744073709551615,"z":1,"é":"ß"}"#;
+    let expected = r#""metadata":{"B":1000.0,"a":1.0,"aa":0.0,"big":9007199254740993,"dec":0.1,"e16":10000000000000000,"f":123456.789,"n":null,"nested":{"x":{},"y":[]},"small":1e-7,"t":true,"text":"line\nbreak \"q\" \\   😀","u64":18446744073709551615,"z":1,"é":"ß"}"#;
     assert!(created.text().contains(expected), "{}", created.text());
     let path = created.header("location").unwrap().to_owned();
     assert_eq!(world.reader.get(&path).await.is(200).text(), created.text());

@@ -105,14 +105,30 @@ async fn around(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let request_id: Arc<str> = uuid_text().into();
-    let route: Arc<str> = request.match_pattern().map_or_else(|| Arc::from("-"), Arc::from);
-    let origin = Origin { route, request_id: Arc::clone(&request_id) };
+    let origin = Origin {
+        method: method_name(request.method()),
+        path: request.path().into(),
+        request_id: Arc::clone(&request_id),
+    };
     // Errors of handlers and extractors are responses already; the request must not be held here meanwhile.
     let mut response = attributed(origin, next.call(request)).await?;
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     Ok(response)
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 fn uuid_text() -> String {

@@ -1,4 +1,7 @@
 //! Who makes the request: the extractor that every handler behind a key takes.
+//!
+//! It carries the other extractors, which run only when the key is good: how long the check takes must not decide
+//! which error is answered.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,8 +15,8 @@ use service::{Error, Pharos};
 
 use crate::problem::Problem;
 
-/// An authenticated caller.
-pub struct Caller(pub Actor);
+/// An authenticated caller, and what else the handler takes of the request.
+pub struct Caller<T = ()>(pub Actor, pub T);
 
 impl Caller {
     /// Passes when the caller has the scope, else answers 403.
@@ -23,18 +26,24 @@ impl Caller {
     }
 }
 
-impl FromRequest for Caller {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+impl<T: FromRequest + 'static> FromRequest for Caller<T> {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let secret = bearer(request);
-        let pharos = request.app_data::<Data<Pharos>>().cloned();
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let pharos = pharos.ok_or_else(|| Error::Internal("the server has no library".to_owned()))?;
-            Ok(Self(pharos.authenticate(&secret?).await?))
+            let actor = authenticate(&request).await?;
+            let rest = T::from_request(&request, &mut payload).await.map_err(Into::into)?;
+            Ok(Self(actor, rest))
         })
     }
+}
+
+async fn authenticate(request: &HttpRequest) -> Result<Actor, Problem> {
+    let pharos = request.app_data::<Data<Pharos>>();
+    let pharos = pharos.ok_or_else(|| Error::Internal("the server has no library".to_owned()))?;
+    Ok(pharos.authenticate(&bearer(request)?).await?)
 }
 
 fn bearer(request: &HttpRequest) -> Result<String, Problem> {

@@ -20,6 +20,7 @@ pub mod resource_taxonomy;
 pub mod resources;
 pub mod retraining_runs;
 pub mod search_documents;
+pub mod search_removals;
 pub mod search_statistics;
 pub mod settings;
 pub mod taxonomy_nodes;

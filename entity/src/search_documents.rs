@@ -15,6 +15,10 @@ pub struct Model {
     #[sea_orm(column_type = "Blob")]
     pub facets: Vec<u8>,
     pub length: i64,
+    /// The version of the resource that this was made from.
+    pub version: i64,
+    /// When this was written, in the order in which changes become visible.
+    pub changed: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -30,7 +30,7 @@ use database::{Batcher, Database, DatabaseError, DatabaseOptions, DatabaseUrl};
 use json::JsonMatch;
 use library::{NewResource, Resource};
 use random::{Random, SystemRandom};
-use search::FullTextSearch;
+use search::{FullTextSearch, MemoryIndex};
 
 /// The setting that holds the secret which signs cursors.
 const CURSOR_SECRET: &str = "cursor_secret";
@@ -60,6 +60,9 @@ pub struct Pharos {
     pub(crate) creates: Batcher<NewResource, ()>,
     pub(crate) key_checks: Batcher<[u8; 32], Option<KeyUse>>,
     pub(crate) last_uses: LastUses,
+    pub(crate) memory: Arc<MemoryIndex>,
+    /// Brings `memory` up to date with everything committed before the call.
+    pub(crate) follow: Batcher<(), ()>,
 }
 
 impl Pharos {
@@ -78,7 +81,10 @@ impl Pharos {
     pub async fn on(database: Database, environment: Environment) -> Result<Self, Error> {
         let secret = cursor_secret(&database, &environment).await?;
         let search: Arc<dyn FullTextSearch> = Arc::from(search::full_text_search(database.backend()));
+        let memory = Arc::new(MemoryIndex::default());
         Ok(Self {
+            follow: search::follower(&database, &search, &memory),
+            memory,
             cursors: Cursors::new(secret),
             reads: library::reader(&database),
             creates: library::creator(&database, Arc::clone(&search)),

@@ -12,7 +12,7 @@ mod world;
 
 use std::future::Future;
 
-pub use self::binary::{Process, pharos_binary};
+pub use self::binary::{Process, pharos_binary, repository};
 pub use self::http::{Client, Reply, with_query};
 pub use self::samples::{catalogue, import, resource};
 pub use self::scratch::Scratch;

@@ -65,8 +65,7 @@ pub async fn list_keys(request: HttpRequest, caller: Caller, pharos: Data<Pharos
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[post("/keys")]
-pub async fn create_key(request: HttpRequest, caller: Caller, body: JsonBody, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    let actor = &caller.0;
+pub async fn create_key(request: HttpRequest, Caller(actor, body): Caller<JsonBody>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
     let mut members = Members::new(body.0)?;
     let mut new = NewKey {
@@ -78,7 +77,7 @@ pub async fn create_key(request: HttpRequest, caller: Caller, body: JsonBody, ph
     };
     members.finish()?;
     if !actor.may(Scope::Admin) {
-        narrow_to_own(&mut new, actor)?;
+        narrow_to_own(&mut new, &actor)?;
     }
     let created = pharos.create_key(new).await?;
     Ok(located(json(StatusCode::CREATED, &created)?, &format!("/api/v1/keys/{}", created.key.id)))
@@ -109,9 +108,9 @@ fn narrow_to_own(new: &mut NewKey, actor: &Actor) -> Result<(), Problem> {
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/keys/{id}")]
-pub async fn find_key(request: HttpRequest, caller: Caller, id: PathId, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn find_key(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
-    json(StatusCode::OK, &own_key(&caller.0, &pharos, id.0).await?)
+    json(StatusCode::OK, &own_key(&actor, &pharos, id.0).await?)
 }
 
 /// Revokes a key for good. It stays in the list, refused.
@@ -121,9 +120,9 @@ pub async fn find_key(request: HttpRequest, caller: Caller, id: PathId, pharos: 
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[delete("/keys/{id}")]
-pub async fn revoke_key(request: HttpRequest, caller: Caller, id: PathId, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn revoke_key(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
-    own_key(&caller.0, &pharos, id.0).await?;
+    own_key(&actor, &pharos, id.0).await?;
     json(StatusCode::OK, &pharos.revoke_key(id.0).await?)
 }
 

@@ -105,11 +105,11 @@ pub async fn list_resources(request: HttpRequest, caller: Caller, pharos: Data<P
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[post("/resources")]
-pub async fn create_resource(request: HttpRequest, caller: Caller, body: JsonBody, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    let actor = caller.require(Scope::LibraryWrite)?;
+pub async fn create_resource(request: HttpRequest, Caller(actor, body): Caller<JsonBody>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    actor.require(Scope::LibraryWrite)?;
     Parameters::of(&request)?.finish()?;
     let fields = ResourceFields::from_json(body.0)?;
-    let resource = pharos.create_resource(actor, fields).await?;
+    let resource = pharos.create_resource(&actor, fields).await?;
     let response = versioned(StatusCode::CREATED, resource.version, &resource)?;
     Ok(located(response, &format!("/api/v1/resources/{}", resource.id)))
 }
@@ -122,8 +122,8 @@ pub async fn create_resource(request: HttpRequest, caller: Caller, body: JsonBod
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/resources/{id}")]
-pub async fn find_resource(request: HttpRequest, caller: Caller, id: PathId, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    caller.require(Scope::LibraryRead)?;
+pub async fn find_resource(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    actor.require(Scope::LibraryRead)?;
     Parameters::of(&request)?.finish()?;
     let resource = pharos.find_resource(id.0).await?;
     let mut response = versioned(StatusCode::OK, resource.version, &resource)?;
@@ -144,13 +144,10 @@ pub async fn find_resource(request: HttpRequest, caller: Caller, id: PathId, pha
 #[patch("/resources/{id}")]
 pub async fn patch_resource(
     request: HttpRequest,
-    caller: Caller,
-    id: PathId,
-    if_match: IfMatch,
-    body: JsonBody,
+    Caller(actor, (id, if_match, body)): Caller<(PathId, IfMatch, JsonBody)>,
     pharos: Data<Pharos>,
 ) -> Result<HttpResponse, Problem> {
-    caller.require(Scope::LibraryWrite)?;
+    actor.require(Scope::LibraryWrite)?;
     Parameters::of(&request)?.finish()?;
     let resource = pharos.patch_resource(id.0, if_match.0, body.0).await?;
     versioned(StatusCode::OK, resource.version, &resource)
@@ -163,8 +160,8 @@ pub async fn patch_resource(
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[delete("/resources/{id}")]
-pub async fn delete_resource(request: HttpRequest, caller: Caller, id: PathId, if_match: IfMatch, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    caller.require(Scope::LibraryWrite)?;
+pub async fn delete_resource(request: HttpRequest, Caller(actor, (id, if_match)): Caller<(PathId, IfMatch)>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    actor.require(Scope::LibraryWrite)?;
     Parameters::of(&request)?.finish()?;
     pharos.delete_resource(id.0, if_match.0).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -108,8 +108,8 @@ pub async fn list_users(request: HttpRequest, caller: Caller, pharos: Data<Pharo
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[post("/users")]
-pub async fn create_user(request: HttpRequest, caller: Caller, body: JsonBody, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    caller.require(Scope::Admin)?;
+pub async fn create_user(request: HttpRequest, Caller(actor, body): Caller<JsonBody>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
     let mut members = Members::new(body.0)?;
     let new = NewUser {
@@ -129,9 +129,9 @@ pub async fn create_user(request: HttpRequest, caller: Caller, body: JsonBody, p
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/users/{id}")]
-pub async fn find_user(request: HttpRequest, caller: Caller, id: PathId, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    if caller.0.user_id != id.0 {
-        caller.require(Scope::Admin)?;
+pub async fn find_user(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    if actor.user_id != id.0 {
+        actor.require(Scope::Admin)?;
     }
     Parameters::of(&request)?.finish()?;
     json(StatusCode::OK, &pharos.find_user(id.0).await?)
@@ -144,8 +144,8 @@ pub async fn find_user(request: HttpRequest, caller: Caller, id: PathId, pharos:
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[patch("/users/{id}")]
-pub async fn patch_user(request: HttpRequest, caller: Caller, id: PathId, body: JsonBody, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    caller.require(Scope::Admin)?;
+pub async fn patch_user(request: HttpRequest, Caller(actor, (id, body)): Caller<(PathId, JsonBody)>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
     let mut members = Members::new(body.0)?;
     let changes = UserChanges {
@@ -164,8 +164,8 @@ pub async fn patch_user(request: HttpRequest, caller: Caller, id: PathId, body: 
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[delete("/users/{id}")]
-pub async fn delete_user(request: HttpRequest, caller: Caller, id: PathId, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    caller.require(Scope::Admin)?;
+pub async fn delete_user(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
     pharos.delete_user(id.0).await?;
     Ok(HttpResponse::NoContent().finish())

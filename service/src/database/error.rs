@@ -35,6 +35,11 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether the request may be repeated: then none of several writes in one transaction is at fault.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Unavailable(_) | Self::Full(_) | Self::Timeout(_) | Self::Collision(_))
+    }
+
     pub(crate) fn is_collision(&self) -> bool {
         matches!(self, Self::Collision(_))
     }

@@ -4,6 +4,7 @@
 //! this module knows which database answers, except the strategies in `sqlite.rs` and `postgres.rs` pairs.
 
 mod batch;
+mod bulk;
 mod error;
 mod migrate;
 pub mod observe;
@@ -25,6 +26,7 @@ use sea_orm::{
 };
 
 pub use self::batch::Batcher;
+pub(crate) use self::bulk::{BulkInsert, ColumnType};
 pub use self::error::DatabaseError;
 pub use self::migrate::MigrationStep;
 pub use self::options::DatabaseOptions;
@@ -105,9 +107,37 @@ impl Database {
         Statement::from_sql_and_values(self.backend(), sql, values)
     }
 
+    /// Whether sorting whole rows costs much more than sorting ids and reading the rows again: SQLite's sorter writes
+    /// whole rows, PostgreSQL keeps the first few only.
+    pub fn sorts_ids_first(&self) -> bool {
+        matches!(self.inner.engine, Engine::Sqlite { .. })
+    }
+
+    /// How the value at `number` (from 1) is written in this database's own SQL.
+    pub fn placeholder(&self, number: usize) -> String {
+        match &self.inner.engine {
+            Engine::Sqlite { .. } => format!("?{number}"),
+            Engine::Postgres(_) => format!("${number}"),
+        }
+    }
+
     /// Builds a sea-query statement for this database.
     pub fn build(&self, statement: &impl sea_orm::StatementBuilder) -> Statement {
         self.backend().build(statement)
+    }
+
+    /// Builds a SELECT whose LIMIT stands in the text instead of being bound: PostgreSQL then keeps one plan for it
+    /// rather than planning anew each time. The limit must be the statement's last value.
+    pub fn build_limited(&self, statement: &impl sea_orm::StatementBuilder, limit: u64) -> Statement {
+        let mut statement = self.build(statement);
+        if let (Some(at), Some(values)) = (statement.sql.rfind(" LIMIT "), &mut statement.values) {
+            let begin = at + " LIMIT ".len();
+            let placeholder = |c: char| c == '?' || c == '$' || c.is_ascii_digit();
+            let end = statement.sql[begin..].find(|c| !placeholder(c)).map_or(statement.sql.len(), |end| begin + end);
+            statement.sql.replace_range(begin..end, &limit.to_string());
+            values.0.pop();
+        }
+        statement
     }
 
     /// Folds the rows of a reading statement into a state. `step` may see the first rows twice, each time with a

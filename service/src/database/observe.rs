@@ -12,9 +12,17 @@ tokio::task_local! {
 /// Which request a statement belongs to.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The route's pattern, for example `/api/v1/resources/{id}`.
-    pub route: Arc<str>,
+    pub method: &'static str,
+    pub path: Arc<str>,
     pub request_id: Arc<str>,
+}
+
+impl Origin {
+    /// Method and path with ids left out, for example `GET /api/v1/resources/{id}`.
+    pub fn route(&self) -> String {
+        let segments = self.path.split('/').map(|segment| if uuid::Uuid::try_parse(segment).is_ok() { "{id}" } else { segment });
+        format!("{} {}", self.method, segments.collect::<Vec<_>>().join("/"))
+    }
 }
 
 /// Runs `work` with its statements attributed to `origin`.
@@ -74,7 +82,7 @@ impl Observer {
             return;
         }
         let origin = ORIGIN.try_with(Clone::clone).ok();
-        let route = origin.as_ref().map_or("-", |origin| &origin.route);
+        let route = origin.as_ref().map_or_else(|| "-".to_owned(), Origin::route);
         let request_id = origin.as_ref().map_or("-", |origin| &origin.request_id);
         let milliseconds = elapsed.as_secs_f64() * 1_000.0;
         if slow {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, DatabaseConnection, IsolationLevel, Statement, StreamTrait, TransactionTrait,
+    ConnectOptions, DatabaseConnection, Statement, StreamTrait, TransactionTrait,
 };
 
 use super::error::DatabaseError;
@@ -114,7 +114,7 @@ impl PostgresPool {
     {
         let transaction = self
             .connection
-            .begin_with_config(Some(IsolationLevel::ReadCommitted), None)
+            .begin()
             .await
             .map_err(DatabaseError::from)?;
         let transaction = Transaction::on_postgres(transaction, Arc::clone(&self.observer));

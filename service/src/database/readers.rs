@@ -14,7 +14,7 @@ use super::sqlite_driver::{Access, SqliteConnection};
 
 /// How long a read may hold the thread it was asked on. What takes longer starts again on a blocking thread, so
 /// that one heavy query delays its neighbours by no more than this.
-const INLINE_LIMIT: Duration = Duration::from_millis(2);
+const INLINE_LIMIT: Duration = Duration::from_millis(5);
 
 /// A fixed set of connections; a read borrows one and brings it back.
 pub(super) struct Readers {

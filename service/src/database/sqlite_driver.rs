@@ -147,10 +147,17 @@ impl SqliteConnection {
         Ok(changed)
     }
 
-    /// Runs a constant statement of transaction control.
+    /// How long to wait for another process's lock.
+    pub(super) fn wait_for_locks(&self, timeout: Duration) -> Result<(), DatabaseError> {
+        Ok(self.connection.lock().busy_timeout(timeout)?)
+    }
+
+    /// Runs a constant statement of transaction control; what it returns is left unread.
     pub(super) fn control(&self, sql: &'static str) -> Result<(), DatabaseError> {
         let connection = self.connection.lock();
-        connection.prepare_cached(sql)?.raw_execute()?;
+        let mut prepared = connection.prepare_cached(sql)?;
+        let mut rows = prepared.raw_query();
+        while rows.next()?.is_some() {}
         Ok(())
     }
 

@@ -66,15 +66,6 @@ impl Transaction {
                 .map(|_| ()),
         }
     }
-
-    /// How many rows one INSERT should carry: on PostgreSQL many, since a round trip is what costs; on SQLite
-    /// one, since one prepared text then serves all.
-    pub(crate) fn rows_per_insert(&self) -> usize {
-        match &*self.inner {
-            Inner::Sqlite(_) => 1,
-            Inner::Postgres(..) => 100,
-        }
-    }
 }
 
 #[async_trait::async_trait]

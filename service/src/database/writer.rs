@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -26,6 +26,9 @@ const GROUP_LENGTH: usize = 128;
 
 /// How long a transaction takes in further writes before it commits.
 const GROUP_TIME: Duration = Duration::from_millis(20);
+
+/// After this time without a write the log is checkpointed.
+const CHECKPOINT_WHEN_IDLE: Duration = Duration::from_millis(500);
 
 /// A write in the queue, its type erased.
 trait QueuedWrite: Send {
@@ -134,18 +137,42 @@ struct Group {
 
 impl Group {
     fn new(connection: SqliteConnection, acquire_timeout: Duration) -> Result<Self, DatabaseError> {
+        connection.wait_for_locks(acquire_timeout)?;
         let connection = Arc::new(connection);
         let transaction = Transaction::on_sqlite(Arc::clone(&connection))?;
         Ok(Self { connection, transaction, acquire_timeout })
     }
 
     fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>) {
-        while let Ok(first) = queue.recv() {
-            self.serve_group(first, queue);
+        let mut checkpointed = true;
+        loop {
+            match queue.recv_timeout(CHECKPOINT_WHEN_IDLE) {
+                Ok(first) => {
+                    self.serve_group(first, queue);
+                    checkpointed = false;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) if !checkpointed => {
+                    self.checkpoint();
+                    checkpointed = true;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Brings the log into the database file, so that reads need not look into the log first. Waits for nobody.
+    fn checkpoint(&self) {
+        if let Err(error) = self.connection.control("PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::debug!(%error, "no checkpoint this time");
         }
     }
 
     fn serve_group(&self, first: Box<dyn QueuedWrite>, queue: &Receiver<Box<dyn QueuedWrite>>) {
+        if first.queued_at().elapsed() > self.acquire_timeout {
+            first.fail(DatabaseError::Busy("the writer is behind".to_owned()));
+            return;
+        }
         if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
             first.fail(error);
             return;

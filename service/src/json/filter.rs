@@ -394,7 +394,11 @@ impl Compiler<'_> {
             return Ok(if negated { condition.not() } else { condition });
         }
         let condition = context.column_condition(*kind)?;
-        Ok(if negated { context.column.is_null().or(condition.not()) } else { condition })
+        Ok(match (negated, context.asks_for_null()) {
+            (false, _) => condition,
+            (true, true) => condition.not(),
+            (true, false) => context.column.is_null().or(condition.not()),
+        })
     }
 
     fn list_condition(&self, restriction: &Restriction<'_>) -> Result<Expr, FilterFault> {
@@ -447,12 +451,16 @@ impl Restriction<'_> {
         fault(self.argument.position, "operator", format!("`{}` is {what}", self.field))
     }
 
+    fn asks_for_null(&self) -> bool {
+        !self.argument.quoted && self.argument.text == "null" && self.operator == Operator::Equal
+    }
+
     fn column_condition(&self, kind: Kind) -> Result<Expr, FilterFault> {
         let column = self.column.clone();
         if self.operator == Operator::Has && self.argument.is_any() {
             return Ok(column.is_not_null());
         }
-        if !self.argument.quoted && self.argument.text == "null" && self.operator == Operator::Equal {
+        if self.asks_for_null() {
             return Ok(column.is_null());
         }
         match kind {
@@ -482,8 +490,9 @@ impl Restriction<'_> {
         let text = &self.argument.text;
         match (self.operator, text.strip_suffix('*')) {
             (Operator::Equal | Operator::Has, Some(prefix)) => {
-                let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
-                let beginning = Func::cust("substr").args([self.column.clone(), Expr::val(1_i64), Expr::val(length)]);
+                // PostgreSQL has substr for integers of 32 bits alone.
+                let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
+                let beginning = Func::cust("substr").args([self.column.clone(), Expr::val(1_i32), Expr::val(length)]);
                 Ok(Expr::from(beginning).eq(prefix))
             }
             (Operator::Has, None) if text.is_empty() => Ok(self.column.clone().is_not_null()),

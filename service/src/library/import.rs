@@ -309,6 +309,10 @@ fn open_ndjson(reader: Box<dyn Read + Send>) -> Lines {
 }
 
 fn open_csv(reader: Box<dyn Read + Send>) -> Result<Lines, Error> {
+    let mut reader = std::io::BufReader::new(reader);
+    let first = reader.fill_buf().map_err(unreadable)?;
+    // After a row that ends in CR LF the reader counts the LF to the next one.
+    let late = u64::from(first.iter().position(|byte| *byte == b'\n').is_some_and(|end| first[..end].ends_with(b"\r")));
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let headers = reader.byte_headers().map_err(unreadable)?.clone();
     let headers: Vec<String> = headers
@@ -324,7 +328,7 @@ fn open_csv(reader: Box<dyn Read + Send>) -> Result<Lines, Error> {
     }
     Ok(Box::new(reader.into_byte_records().map(move |record| {
         let record = record.map_err(unreadable)?;
-        let number = record.position().map_or(0, csv::Position::line);
+        let number = record.position().map_or(0, csv::Position::line) + late;
         let cells: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
         let text = Json::from(cells.clone());
         let valid = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());

@@ -95,24 +95,26 @@ impl Pharos {
             request.filter.as_deref().unwrap_or(""),
             request.sort.as_deref().unwrap_or("-created_at")
         );
-        // The ids first: where no index gives the order, only they and the keys are sorted, not whole rows.
-        let mut ids = Query::select();
-        ids.column((entity::resources::Entity, Column::Id)).from(entity::resources::Entity);
+        let mut query = record::select();
         let condition = match request.filter.as_deref().map(str::trim) {
             None | Some("") => None,
             Some(text) => Some(filter::compile(text, &*self.json)?),
         };
-        ids.and_where_option(condition.clone());
+        query.and_where_option(condition.clone());
         if let Some(cursor) = &request.cursor {
             let position = self.cursors.read(&binding, cursor)?;
-            ids.and_where(after(&keys, &position)?);
+            query.and_where(after(&keys, &position)?);
         }
-        order(&mut ids, &keys);
-        ids.limit(limit + 1);
-        let mut query = record::select();
-        query.and_where(Expr::col((entity::resources::Entity, Column::Id)).in_subquery(ids));
         order(&mut query, &keys);
-        let items: Vec<Resource> = self.database.fetch_all(self.database.build(&query)).await?;
+        query.limit(limit + 1);
+        if self.database.sorts_ids_first() {
+            let id = (entity::resources::Entity, Column::Id);
+            let ids = query.clear_selects().column(id).take();
+            query = record::select();
+            query.and_where(Expr::col(id).in_subquery(ids));
+            order(&mut query, &keys);
+        }
+        let items: Vec<Resource> = self.database.fetch_all(self.database.build_limited(&query, limit + 1)).await?;
         let mut page = Page::cut(items, limit, |last| {
             let position: Vec<Json> = keys.iter().map(|key| last.sort_value(key.column)).collect();
             self.cursors.write(&binding, &Json::Array(position))

@@ -100,6 +100,8 @@ pub struct Document {
     pub facets: Vec<u8>,
     /// Words in all fields.
     pub length: i64,
+    /// The version of the resource that this was made from.
+    pub version: i64,
 }
 
 /// The text of a field as it is analysed and highlighted.
@@ -134,8 +136,8 @@ pub fn value_token(facet: Facet, value: &str) -> String {
     token
 }
 
-/// Analyses a resource.
-pub fn analyse(fields: &ResourceFields) -> Document {
+/// Analyses a version of a resource.
+pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
     let analyser = Analyser::for_language(fields.language.as_deref());
     let mut terms: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     let mut term_bytes = 0;
@@ -176,6 +178,7 @@ pub fn analyse(fields: &ResourceFields) -> Document {
         places,
         facets: pack_facets(fields),
         length: i64::try_from(length).unwrap_or(i64::MAX),
+        version,
     }
 }
 
@@ -439,7 +442,7 @@ mod tests {
             language: Some("eng".to_owned()),
             ..ResourceFields::default()
         };
-        let document = analyse(&fields);
+        let document = analyse(&fields, 1);
         let terms = Terms::new(&document.terms).unwrap();
         assert_eq!(terms.year, Some(2018));
         let ends = terms.field_ends;

@@ -7,14 +7,16 @@ mod analysis;
 mod candidates;
 mod document;
 mod highlight;
+mod memory;
 mod postgres;
 mod query;
 mod rank;
 mod service;
 mod sqlite;
 
+use chrono::{DateTime, Duration, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query as SqlQuery, SelectStatement};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Value};
 use uuid::Uuid;
 
 pub use self::analysis::{Analyser, Word, fold, primary_language};
@@ -23,18 +25,52 @@ pub use self::document::{Document, FACETS, Facet, analyse};
 pub use self::query::{Atom, Clause, MatchMode, Occurs, Query, parse};
 pub use self::service::{FacetCount, SearchItem, SearchReply, SearchRequest};
 
-use crate::database::{Transaction};
+pub(crate) use self::memory::{MemoryIndex, follower};
+
+use crate::database::{ColumnType, Transaction};
 
 pub(crate) const KIND_RESOURCE: &str = "resource";
 
+/// How long a removal is kept for those who follow the changes; who was away longer reads everything anew.
+pub(crate) const REMOVALS_KEPT: Duration = Duration::hours(24);
+
 /// The table that candidates come from, in every strategy's statement.
 pub(crate) const DOCUMENTS: &str = "search_documents";
+
+/// What every strategy writes of a document, in the order of [`row`].
+const COLUMNS: &[(&str, ColumnType)] = &[
+    ("kind", ColumnType::Text),
+    ("resource_id", ColumnType::Uuid),
+    ("terms", ColumnType::Bytes),
+    ("places", ColumnType::Bytes),
+    ("facets", ColumnType::Bytes),
+    ("length", ColumnType::BigInt),
+    ("version", ColumnType::BigInt),
+];
+
+fn row(resource_id: Uuid, document: &Document) -> Vec<Value> {
+    vec![
+        KIND_RESOURCE.into(),
+        resource_id.into(),
+        document.terms.clone().into(),
+        document.places.clone().into(),
+        document.facets.clone().into(),
+        document.length.into(),
+        document.version.into(),
+    ]
+}
 
 /// A token index beside the table of documents.
 #[async_trait::async_trait]
 pub trait FullTextSearch: Send + Sync {
     /// Narrows a SELECT over `search_documents` to the documents that have the tokens asked for.
     fn narrow(&self, select: &mut SelectStatement, query: &TokenQuery);
+
+    /// The SQL expression for the number under which a change is written.
+    fn next_change(&self) -> &'static str;
+
+    /// The SQL expression for the number below which no further change can appear.
+    fn settled_changes(&self) -> &'static str;
 
     /// Adds documents, none of which is there yet, with their tokens.
     async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr>;
@@ -78,11 +114,28 @@ pub(crate) async fn reindex(
 }
 
 /// Takes a resource out of the index.
-pub(crate) async fn unindex(transaction: &Transaction, id: Uuid) -> Result<(), DbErr> {
-    match remove_document(transaction, id).await? {
-        Some(length) => add_statistics(transaction, id, -1, -length).await,
-        None => Ok(()),
-    }
+pub(crate) async fn unindex(
+    search: &dyn FullTextSearch,
+    transaction: &Transaction,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use entity::search_removals;
+
+    let Some(length) = remove_document(transaction, id).await? else { return Ok(()) };
+    let old = SqlQuery::delete()
+        .from_table(search_removals::Entity)
+        .and_where(Expr::col(search_removals::Column::RemovedAt).lt(now - REMOVALS_KEPT))
+        .take();
+    transaction.execute(&old).await?;
+    let mut removal = SqlQuery::insert();
+    removal
+        .into_table(search_removals::Entity)
+        .columns([search_removals::Column::ResourceId, search_removals::Column::Changed, search_removals::Column::RemovedAt])
+        .values([id.into(), Expr::cust(search.next_change()), now.into()])
+        .map_err(|error| DbErr::Custom(error.to_string()))?;
+    transaction.execute(&removal).await?;
+    add_statistics(transaction, id, -1, -length).await
 }
 
 /// Deletes a document; returns the length it had. On SQLite a trigger takes it out of the token index.

@@ -1,13 +1,29 @@
 //! The token index on PostgreSQL: a tsvector column with a GIN index.
 
 use sea_orm::sea_query::{Expr, SelectStatement};
-use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::candidates::TokenQuery;
 use super::document::Document;
-use super::{FullTextSearch, KIND_RESOURCE};
-use crate::database::Transaction;
+use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
+use crate::database::{BulkInsert, ColumnType, Transaction};
+
+/// The writing transaction's number.
+const NEXT_CHANGE: &str = "pg_current_xact_id()::text::bigint";
+
+/// Every transaction below this number has ended, so nothing new will appear there.
+const SETTLED_CHANGES: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+
+/// [`super::COLUMNS`], and the text that becomes the vector.
+const INSERT: BulkInsert = BulkInsert {
+    table: DOCUMENTS,
+    columns: &[
+        COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], COLUMNS[5], COLUMNS[6],
+        ("vector", ColumnType::Text),
+    ],
+    computed: &[("changed", NEXT_CHANGE), ("tokens", "\"vector\"::tsvector")],
+};
 
 pub(super) struct PostgresSearch;
 
@@ -15,38 +31,26 @@ pub(super) struct PostgresSearch;
 impl FullTextSearch for PostgresSearch {
     fn narrow(&self, select: &mut SelectStatement, query: &TokenQuery) {
         select.and_where(Expr::cust_with_values(
-            format!("{}.tokens @@ $1::text::tsquery", super::DOCUMENTS),
+            format!("{DOCUMENTS}.tokens @@ $1::text::tsquery"),
             [expression(query)],
         ));
     }
 
+    fn next_change(&self) -> &'static str {
+        NEXT_CHANGE
+    }
+
+    fn settled_changes(&self) -> &'static str {
+        SETTLED_CHANGES
+    }
+
     async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr> {
-        for chunk in documents.chunks(transaction.rows_per_insert()) {
-            let mut rows = Vec::with_capacity(chunk.len());
-            let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 7);
-            for (resource_id, document) in chunk {
-                let first = values.len() + 1;
-                rows.push(format!(
-                    "(${}, ${}, ${}, ${}, ${}, ${}, ${}::text::tsvector)",
-                    first, first + 1, first + 2, first + 3, first + 4, first + 5, first + 6
-                ));
-                values.push(KIND_RESOURCE.into());
-                values.push((*resource_id).into());
-                values.push(document.terms.clone().into());
-                values.push(document.places.clone().into());
-                values.push(document.facets.clone().into());
-                values.push(document.length.into());
-                values.push(vector(&document.tokens).into());
-            }
-            let sql = format!(
-                "INSERT INTO search_documents (kind, resource_id, terms, places, facets, length, tokens) VALUES {}",
-                rows.join(", ")
-            );
-            transaction
-                .execute_raw(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values))
-                .await?;
-        }
-        Ok(())
+        let rows = documents.iter().map(|(id, document)| {
+            let mut row = row(*id, document);
+            row.push(vector(&document.tokens).into());
+            row
+        });
+        transaction.insert_rows(&INSERT, rows.collect()).await
     }
 }
 

@@ -71,6 +71,14 @@ impl Query {
         self.clauses.is_empty()
     }
 
+    /// Whether the query asks for single words and whole values only, in any field.
+    pub fn is_plain(&self) -> bool {
+        let plain = |atom: &Atom| atom.words.len() == 1 && !atom.prefix && atom.years.is_none() && atom.within.is_none();
+        !self.is_blank()
+            && self.clauses.iter().any(|clause| clause.occurs != Occurs::MustNot)
+            && self.clauses.iter().flat_map(|clause| &clause.any_of).all(plain)
+    }
+
     /// Whether any word, phrase or value must be found; otherwise there is nothing to look up in the index.
     pub fn has_required(&self) -> bool {
         self.clauses.iter().any(|clause| clause.occurs == Occurs::Must)

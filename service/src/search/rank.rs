@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::document::{FIELDS, Terms, term_hash};
 use super::query::{Atom, Occurs, Query};
 
-const K1: f64 = 1.2;
-const B: f64 = 0.75;
+pub(super) const K1: f64 = 1.2;
+pub(super) const B: f64 = 0.75;
 
 /// A document that matches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +31,10 @@ pub struct Collector {
     ids: Vec<(Uuid, f64)>,
     /// For each match and each atom the weighted frequency.
     frequencies: Vec<f64>,
+    /// For each slot, where its terms stand in the document at hand.
     found: Vec<Vec<u32>>,
+    /// For each slot, the highest weighted frequency among its terms.
+    highest: Vec<f64>,
 }
 
 /// A term or prefix, with the slot of the word it stands for.
@@ -63,7 +66,7 @@ impl Collector {
             }
             atoms.push(own);
         }
-        Self { query, wanted, atoms, shared, ids: Vec::new(), frequencies: Vec::new(), found: vec![Vec::new(); slots] }
+        Self { query, wanted, atoms, shared, ids: Vec::new(), frequencies: Vec::new(), found: vec![Vec::new(); slots], highest: vec![0.0; slots] }
     }
 
     /// Considers a candidate; tells whether it matches.
@@ -77,7 +80,7 @@ impl Collector {
         for clause in &self.query.clauses {
             let mut holds = false;
             for atom in &clause.any_of {
-                let frequency = frequency(atom, &self.atoms[next], &self.found, &terms);
+                let frequency = frequency(atom, &self.atoms[next], &self.found, &self.highest, &terms);
                 holds |= frequency > 0.0;
                 self.frequencies.push(if clause.occurs == Occurs::MustNot { 0.0 } else { frequency });
                 next += 1;
@@ -107,6 +110,7 @@ impl Collector {
     /// Looks every wanted term up in a document.
     fn find_positions(&mut self, terms: &Terms<'_>) {
         self.found.iter_mut().for_each(Vec::clear);
+        self.highest.fill(0.0);
         for wanted in &self.wanted {
             let found = &mut self.found[wanted.slot];
             if wanted.prefix {
@@ -119,9 +123,11 @@ impl Collector {
                 let before = found.len();
                 found.extend(positions);
                 if found.len() == before {
-                    // A whole value has no position; it stands before every word.
+                    // A whole value has no position; it stands behind every word.
                     found.push(u32::MAX);
                 }
+                let frequency = found[before..].iter().map(|position| weight_at(terms, *position)).sum();
+                self.highest[wanted.slot] = self.highest[wanted.slot].max(frequency);
             }
         }
         for (found, shared) in self.found.iter_mut().zip(&self.shared) {
@@ -153,34 +159,16 @@ impl Collector {
                 *count += u32::from(*frequency > 0.0);
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-        let (documents, average) = (documents.max(1) as f64, (tokens.max(1) as f64) / (documents.max(1) as f64));
-        let idf: Vec<f64> = counts
-            .iter()
-            .map(|count| {
-                let count = f64::from(*count);
-                (1.0 + (documents.max(count) - count + 0.5) / (count + 0.5)).ln()
-            })
-            .collect();
+        let (documents, average) = totals(documents, tokens);
+        let idf: Vec<f64> = counts.iter().map(|count| inverse_frequency(documents, f64::from(*count))).collect();
         let mut hits: Vec<Hit> = Vec::with_capacity(self.ids.len());
         for (index, (id, length)) in self.ids.iter().enumerate() {
-            let norm = K1 * (1.0 - B + B * length / average);
+            let norm = length_norm(*length, average);
             let row = &self.frequencies[index * width..(index + 1) * width];
             let score: f64 = row.iter().zip(&idf).map(|(frequency, idf)| idf * frequency * (K1 + 1.0) / (frequency + norm)).sum();
-            let hit = Hit { id: *id, score: (score * 1e6).round() / 1e6 };
-            let beyond = after.is_none_or(|(score, id)| hit.score < score || (hit.score == score && hit.id > id));
-            if beyond {
-                hits.push(hit);
-            }
+            hits.push(Hit { id: *id, score: rounded(score) });
         }
-        let order = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id));
-        let more = hits.len() > limit;
-        if more {
-            hits.select_nth_unstable_by(limit, order);
-            hits.truncate(limit);
-        }
-        hits.sort_unstable_by(order);
-        (hits, more)
+        best_after(hits, after, limit)
     }
 
     /// The positions of what was looked for in one document, ascending, for highlighting.
@@ -209,17 +197,60 @@ impl Collector {
     }
 }
 
-/// The frequency of an atom weighted by field; a matching value or year counts as 0 points but matches.
-fn frequency(atom: &Atom, slots: &[usize], found: &[Vec<u32>], terms: &Terms<'_>) -> f64 {
+/// How many documents there are and how long they are on average, neither of them 0.
+pub(super) fn totals(documents: i64, tokens: i64) -> (f64, f64) {
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    let (documents, tokens) = (documents.max(1) as f64, tokens.max(1) as f64);
+    (documents, tokens / documents)
+}
+
+/// Lucene's idf; a word is never in more documents than there are.
+pub(super) fn inverse_frequency(documents: f64, count: f64) -> f64 {
+    (1.0 + (documents.max(count) - count + 0.5) / (count + 0.5)).ln()
+}
+
+/// What a document's length does to the saturation of a frequency.
+pub(super) fn length_norm(length: f64, average: f64) -> f64 {
+    K1 * (1.0 - B + B * length / average)
+}
+
+/// Six digits, so that the last bits of a sum decide nothing.
+pub(super) fn rounded(score: f64) -> f64 {
+    (score * 1e6).round() / 1e6
+}
+
+/// The best hits after a position, best first, ties by id; with whether there are more.
+pub(super) fn best_after(mut hits: Vec<Hit>, after: Option<(f64, Uuid)>, limit: usize) -> (Vec<Hit>, bool) {
+    if let Some((score, id)) = after {
+        hits.retain(|hit| hit.score < score || (hit.score == score && hit.id > id));
+    }
+    let order = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id));
+    let more = hits.len() > limit;
+    if more {
+        hits.select_nth_unstable_by(limit, order);
+        hits.truncate(limit);
+    }
+    hits.sort_unstable_by(order);
+    (hits, more)
+}
+
+/// The weight of a word at a position; that of a whole value matches without adding to the score.
+fn weight_at(terms: &Terms<'_>, position: u32) -> f64 {
+    if position == u32::MAX { f64::MIN_POSITIVE } else { FIELDS[terms.field_at(position)].weight() }
+}
+
+/// The frequency of an atom weighted by field, more than 0 when it matches. Of several terms for one word the most
+/// frequent counts.
+fn frequency(atom: &Atom, slots: &[usize], found: &[Vec<u32>], highest: &[f64], terms: &Terms<'_>) -> f64 {
     if let Some((first, last)) = atom.years {
         return if terms.year.is_some_and(|year| (first..=last).contains(&year)) { f64::MIN_POSITIVE } else { 0.0 };
     }
-    if slots.len() == 1 && found[slots[0]].first() == Some(&u32::MAX) {
-        return f64::MIN_POSITIVE;
+    if let ([slot], false, None) = (slots, atom.prefix, atom.within) {
+        return highest[*slot];
     }
     occurrences(atom, slots, found, terms)
         .filter(|(_, within)| *within)
-        .map(|(position, _)| FIELDS[terms.field_at(position)].weight())
+        .map(|(position, _)| weight_at(terms, position))
         .sum()
 }
 

@@ -99,28 +99,37 @@ impl Pharos {
             Some(cursor) => Some(read_position(&self.cursors.read(&binding, cursor)?)?),
             None => None,
         };
-        let candidates = Candidates::of(&query);
-        let mut matches = if candidates == Candidates::Nothing {
-            // The filter is still checked.
-            self.filter_condition(request)?;
-            Matches::default()
+        let mut facets = serde_json::Map::new();
+        let (hits, more, total) = if query.is_plain() && request.facets.is_empty() && request.filter.is_none() {
+            self.follow.call(()).await?;
+            self.memory.search(&query, after, limit)
         } else {
-            let select = self.candidate_select(&candidates, request)?;
-            self.collect(select, query.clone(), !request.facets.is_empty()).await?
+            let matches = self.find_matches(&query, request).await?;
+            for facet in &request.facets {
+                facets.insert(facet.name().to_owned(), json!(top_values(&matches.facets, *facet)));
+            }
+            let collector = matches.collector.unwrap_or_else(|| Collector::new(query.clone()));
+            let (hits, more) = collector.best(matches.documents, matches.tokens, after, limit);
+            (hits, more, collector.total())
         };
-        let mut collector = matches.collector.take().unwrap_or_else(|| Collector::new(query.clone()));
-        let (hits, more) = collector.best(matches.documents, matches.tokens, after, limit);
-        let items = self.load_items(&hits, &mut collector).await?;
+        let items = self.load_items(&hits, &mut Collector::new(query.clone())).await?;
         let next_cursor = hits
             .last()
             .filter(|_| more)
             .map(|hit| self.cursors.write(&binding, &json!([hit.score, hit.id])));
-        let facets = request
-            .facets
-            .iter()
-            .map(|facet| (facet.name().to_owned(), json!(top_values(&matches.facets, *facet))))
-            .collect();
-        Ok(SearchReply { items, total: collector.total(), facets, query, next_cursor })
+        Ok(SearchReply { items, total, facets, query, next_cursor })
+    }
+
+    /// Matches found by the database's token index: every kind of query, with filters and facets.
+    async fn find_matches(&self, query: &Query, request: &SearchRequest) -> Result<Matches, Error> {
+        let candidates = Candidates::of(query);
+        if candidates == Candidates::Nothing {
+            // The filter is still checked.
+            self.filter_condition(request)?;
+            return Ok(Matches::default());
+        }
+        let select = self.candidate_select(&candidates, request)?;
+        self.collect(select, query.clone(), !request.facets.is_empty()).await
     }
 
     fn filter_condition(&self, request: &SearchRequest) -> Result<Option<Expr>, Error> {

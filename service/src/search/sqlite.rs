@@ -6,8 +6,18 @@ use uuid::Uuid;
 
 use super::candidates::TokenQuery;
 use super::document::Document;
-use super::{DOCUMENTS, FullTextSearch, KIND_RESOURCE};
-use crate::database::Transaction;
+use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
+use crate::database::{BulkInsert, Transaction};
+
+/// One more than the last change. The one writer makes changes visible in this order.
+const NEXT_CHANGE: &str = "1 + max(COALESCE((SELECT max(changed) FROM search_documents), 0), \
+     COALESCE((SELECT max(changed) FROM search_removals), 0))";
+
+const INSERT: BulkInsert = BulkInsert {
+    table: DOCUMENTS,
+    columns: COLUMNS,
+    computed: &[("changed", NEXT_CHANGE)],
+};
 
 pub(super) struct SqliteSearch;
 
@@ -22,24 +32,18 @@ impl FullTextSearch for SqliteSearch {
         select.and_where(Expr::cust_with_values("search_index MATCH ?", [expression(query)]));
     }
 
+    fn next_change(&self) -> &'static str {
+        NEXT_CHANGE
+    }
+
+    fn settled_changes(&self) -> &'static str {
+        NEXT_CHANGE
+    }
+
     async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr> {
         let backend = transaction.get_database_backend();
-        for (resource_id, document) in documents {
-            let row = [
-                Value::from(KIND_RESOURCE),
-                Value::from(*resource_id),
-                Value::from(document.terms.clone()),
-                Value::from(document.places.clone()),
-                Value::from(document.facets.clone()),
-                Value::from(document.length),
-            ];
-            transaction
-                .execute_raw(Statement::from_sql_and_values(
-                    backend,
-                    "INSERT INTO search_documents (kind, resource_id, terms, places, facets, length) VALUES (?, ?, ?, ?, ?, ?)",
-                    row,
-                ))
-                .await?;
+        for (id, document) in documents {
+            transaction.insert_rows(&INSERT, vec![row(*id, document)]).await?;
             transaction
                 .execute_raw(Statement::from_sql_and_values(
                     backend,
