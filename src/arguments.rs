@@ -23,7 +23,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Bring the schema up to date and serve the API and the pages.
-    Serve(ServeArguments),
+    Serve,
     /// Apply, revert or show schema steps.
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -46,13 +46,6 @@ pub enum Command {
     Openapi,
     /// Check configuration, database and schema, and say what to mend.
     Doctor,
-}
-
-#[derive(Debug, Args)]
-pub struct ServeArguments {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

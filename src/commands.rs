@@ -27,8 +27,7 @@ type Outcome = Result<ExitCode, Box<dyn Error>>;
 pub async fn run(arguments: Arguments) -> Outcome {
     let settings = &arguments.settings;
     match arguments.command {
-        None => serve(settings, None).await,
-        Some(Command::Serve(options)) => serve(settings, options.listen).await,
+        None | Some(Command::Serve) => serve(settings).await,
         Some(Command::Migrate(command)) => migrate(settings, command).await,
         Some(Command::Import(options)) => {
             if let Some(code) = refuse_kind("import", &options.kind) {
@@ -64,10 +63,10 @@ async fn open(settings: &Settings) -> Result<Pharos, Box<dyn Error>> {
     Ok(Pharos::open(&url, &settings.database_options(), Environment::default()).await?)
 }
 
-async fn serve(settings: &Settings, listen: Option<String>) -> Outcome {
+async fn serve(settings: &Settings) -> Outcome {
     let pharos = open(settings).await?;
-    let listen = listen.unwrap_or_else(|| settings.listen.clone());
-    let listener = TcpListener::bind(&listen)
+    let listen = &settings.listen;
+    let listener = TcpListener::bind(listen)
         .map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen or PHAROS_LISTEN"))?;
     let address = listener.local_addr()?;
     println!("Pharos serves http://{address} (API at /docs) on {}", pharos.database().url());
@@ -97,8 +96,7 @@ async fn migrate(settings: &Settings, command: MigrateCommand) -> Outcome {
             println!("the schema is up to date");
         }
         MigrateCommand::Down { steps } => {
-            database.migrate_down(steps).await?;
-            println!("reverted {steps}");
+            println!("reverted {}", database.migrate_down(steps).await?);
         }
         MigrateCommand::Status { json } => {
             let steps = database.migration_status().await?;
@@ -232,9 +230,12 @@ async fn doctor(settings: &Settings) -> Outcome {
         }
     };
     println!("DATABASE_URL  {url}");
-    let database = Database::connect(&url, &settings.database_options(), Arc::new(SystemRandom)).await;
+    let database = Database::connect(&url.existing(), &settings.database_options(), Arc::new(SystemRandom)).await;
     let pending = match &database {
-        Ok(database) => database.pending_migrations().await.map_err(|error| error.to_string()),
+        Ok(database) => match database.probe().await {
+            Ok(()) => database.pending_migrations().await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
         Err(error) => Err(error.to_string()),
     };
     match pending {

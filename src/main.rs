@@ -16,8 +16,13 @@ use crate::arguments::Arguments;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // A missing .env is no error; one that cannot be read is told below, when a setting is missing.
-    let _ = dotenvy::dotenv();
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => {
+            eprintln!("pharos: the .env file cannot be read: {error}");
+            return ExitCode::from(2);
+        }
+        _ => {}
+    }
     let arguments = Arguments::parse();
     if let Err(error) = settings::start_logging(&arguments.settings) {
         eprintln!("pharos: {error}");

@@ -14,37 +14,37 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL", default_value = "sqlite://pharos-data/pharos.db?mode=rwc")]
     pub database_url: Secret,
     /// The password for a PostgreSQL URL without one, exactly as it is.
-    #[arg(long, env = "DATABASE_PASSWORD", hide_env_values = true, global = true, value_name = "PASSWORD", hide = true)]
+    #[arg(long, env = "DATABASE_PASSWORD", hide_env_values = true, global = true, value_name = "PASSWORD")]
     pub database_password: Option<Secret>,
     /// PostgreSQL connections at most.
-    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", global = true, default_value_t = 60, hide = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", global = true, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_max_connections: u32,
     /// PostgreSQL connections kept open.
-    #[arg(long, env = "DATABASE_MIN_CONNECTIONS", global = true, default_value_t = 20, hide = true)]
+    #[arg(long, env = "DATABASE_MIN_CONNECTIONS", global = true, default_value_t = 20)]
     pub database_min_connections: u32,
     /// How long a request waits for a connection or for its turn to write.
-    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", global = true, default_value = "2s", hide = true, value_parser = parse_duration)]
+    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", global = true, default_value = "2s", value_parser = parse_duration)]
     pub database_acquire_timeout: Duration,
     /// After this idle time a PostgreSQL connection beyond the minimum is closed.
-    #[arg(long, env = "DATABASE_IDLE_TIMEOUT", global = true, default_value = "10m", hide = true, value_parser = parse_duration)]
+    #[arg(long, env = "DATABASE_IDLE_TIMEOUT", global = true, default_value = "10m", value_parser = parse_duration)]
     pub database_idle_timeout: Duration,
     /// A PostgreSQL connection is replaced at this age.
-    #[arg(long, env = "DATABASE_MAX_LIFETIME", global = true, default_value = "1h", hide = true, value_parser = parse_duration)]
+    #[arg(long, env = "DATABASE_MAX_LIFETIME", global = true, default_value = "1h", value_parser = parse_duration)]
     pub database_max_lifetime: Duration,
     /// A statement that runs longer is ended.
-    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", global = true, default_value = "30s", hide = true, value_parser = parse_duration)]
+    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", global = true, default_value = "30s", value_parser = parse_duration)]
     pub database_statement_timeout: Duration,
     /// A statement that takes at least this long is logged as slow.
-    #[arg(long, env = "SLOW_QUERY_THRESHOLD", global = true, default_value = "1s", hide = true, value_parser = parse_duration)]
+    #[arg(long, env = "SLOW_QUERY_THRESHOLD", global = true, default_value = "1s", value_parser = parse_duration)]
     pub slow_query_threshold: Duration,
-    /// Address and port to serve on.
-    #[arg(long = "default-listen", env = "PHAROS_LISTEN", global = true, default_value = "127.0.0.1:8080", hide = true)]
+    /// Address and port to serve on; port 0 takes a free one.
+    #[arg(long, env = "PHAROS_LISTEN", global = true, default_value = "127.0.0.1:8080")]
     pub listen: String,
     /// Threads that serve requests; the number of cores when absent.
-    #[arg(long, env = "PHAROS_WORKERS", global = true, hide = true, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "PHAROS_WORKERS", global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub workers: Option<u16>,
     /// text or json.
-    #[arg(long, env = "PHAROS_LOG_FORMAT", global = true, default_value = "text", hide = true, value_parser = ["text", "json"])]
+    #[arg(long, env = "PHAROS_LOG_FORMAT", global = true, default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,
 }
 
@@ -99,7 +99,7 @@ pub fn start_logging(settings: &Settings) -> Result<(), String> {
         Ok(text) if !text.is_empty() => {
             EnvFilter::try_new(&text).map_err(|error| format!("RUST_LOG `{text}` cannot be read: {error}"))?
         }
-        _ => EnvFilter::new("info,sea_orm_migration=warn,actix_server=warn"),
+        _ => EnvFilter::new("info,sea_orm_migration=warn,actix_server=warn,sqlx::postgres::notice=warn"),
     };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if settings.log_format == "json" {

@@ -137,6 +137,7 @@ pub async fn drop_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
         Dialect::Postgres => Ok(()),
         Dialect::Sqlite => {
             run(manager, "DROP TRIGGER search_documents_unindex").await?;
+            run(manager, "DROP TABLE search_changes").await?;
             run(manager, "DROP TABLE search_index").await
         }
     }
@@ -216,6 +217,9 @@ const POSTGRES_TOKEN_INDEX: &[&str] = &[
 // contentless_delete refuses columnsize=0.
 const SQLITE_TOKEN_INDEX: &[&str] = &[
     r##"CREATE VIRTUAL TABLE search_index USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize="ascii tokenchars '!""#$%&''()*+,-./:;<=>?@[\]^_`{|}~'")"##,
+    // Counts the changes; a number is never given twice, whatever is deleted.
+    "CREATE TABLE search_changes (id integer PRIMARY KEY CHECK (id = 1), last integer NOT NULL)",
+    "INSERT INTO search_changes (id, last) VALUES (1, 0)",
     "CREATE TRIGGER search_documents_unindex AFTER DELETE ON search_documents FOR EACH ROW \
      BEGIN DELETE FROM search_index WHERE rowid = OLD.doc; END",
 ];

@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entity::settings;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{EntityTrait, Set};
+use sea_orm::{ConnectionTrait, EntityTrait, Set};
 use uuid::Uuid;
 
 pub use error::{Error, Fault, Place};
@@ -73,6 +73,7 @@ impl Pharos {
         environment: Environment,
     ) -> Result<Self, Error> {
         let database = Database::connect(url, options, Arc::clone(&environment.random)).await?;
+        database.probe().await?;
         database.migrate_up().await?;
         Self::on(database, environment).await
     }
@@ -81,6 +82,14 @@ impl Pharos {
     pub async fn on(database: Database, environment: Environment) -> Result<Self, Error> {
         let secret = cursor_secret(&database, &environment).await?;
         let search: Arc<dyn FullTextSearch> = Arc::from(search::full_text_search(database.backend()));
+        if let Some(statement) = search.renumber_changes() {
+            database
+                .write(move |transaction| async move {
+                    transaction.execute_unprepared(statement).await.map_err(DatabaseError::from)?;
+                    Ok(())
+                })
+                .await?;
+        }
         let memory = Arc::new(MemoryIndex::default());
         Ok(Self {
             follow: search::follower(&database, &search, &memory),

@@ -49,6 +49,7 @@ pub struct NewKeyBody {
 ))]
 #[get("/keys")]
 pub async fn list_keys(request: HttpRequest, caller: Caller, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    caller.0.require_key_management()?;
     let mut parameters = Parameters::of(&request)?;
     let (limit, cursor) = (parameters.number("limit")?, parameters.text("cursor")?);
     parameters.finish()?;
@@ -66,6 +67,7 @@ pub async fn list_keys(request: HttpRequest, caller: Caller, pharos: Data<Pharos
 ))]
 #[post("/keys")]
 pub async fn create_key(request: HttpRequest, Caller(actor, body): Caller<JsonBody>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+    actor.require_key_management()?;
     Parameters::of(&request)?.finish()?;
     let mut members = Members::new(body.0)?;
     let mut new = NewKey {
@@ -88,16 +90,10 @@ fn narrow_to_own(new: &mut NewKey, actor: &Actor) -> Result<(), Problem> {
     if new.user_id != actor.user_id {
         actor.require(Scope::Admin)?;
     }
-    new.role = Some(new.role.map_or(actor.role, |role| role.min(actor.role)));
-    match (&new.scopes, &actor.scopes) {
-        (None, own) => new.scopes.clone_from(own),
-        (Some(wanted), Some(_)) => {
-            if let Some(beyond) = wanted.iter().find(|scope| !actor.may(**scope)) {
-                return Err(Error::Forbidden(format!("the key in use does not have the scope {}", beyond.as_str())).into());
-            }
-        }
-        (Some(_), None) => {}
+    if let Some(own) = actor.expires_at {
+        new.expires_at = Some(new.expires_at.map_or(own, |wanted| wanted.min(own)));
     }
+    new.role = Some(new.role.map_or(actor.role, |role| role.min(actor.role)));
     Ok(())
 }
 
@@ -128,6 +124,7 @@ pub async fn revoke_key(request: HttpRequest, Caller(actor, id): Caller<PathId>,
 
 /// Somebody else's key is not there, unless the caller is an admin.
 async fn own_key(actor: &Actor, pharos: &Pharos, id: Uuid) -> Result<Key, Problem> {
+    actor.require_key_management()?;
     let key = pharos.find_key(id).await?;
     if key.user_id != actor.user_id && !actor.may(Scope::Admin) {
         return Err(Error::NotFound { kind: "key", id: id.to_string() }.into());

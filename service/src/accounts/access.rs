@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -126,9 +127,19 @@ pub struct Actor {
     pub role: Role,
     /// What the key is narrowed to; `None` for all that the role has.
     pub scopes: Option<Vec<Scope>>,
+    /// When the key expires.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl Actor {
+    /// Passes when the actor may manage keys, be they only the own ones: a narrowed key may not, unless it has `admin`.
+    pub fn require_key_management(&self) -> Result<(), Error> {
+        if self.scopes.is_none() || self.may(Scope::Admin) {
+            return Ok(());
+        }
+        Err(Error::Forbidden("a key that is narrowed to scopes cannot manage keys".to_owned()))
+    }
+
     pub fn may(&self, scope: Scope) -> bool {
         self.role >= scope.least_role()
             && self.scopes.as_ref().is_none_or(|own| own.iter().any(|own| own.includes(scope)))

@@ -188,7 +188,7 @@ impl Pharos {
             Some(role) => user_role.min(role.parse().map_err(Error::Internal)?),
         };
         let scopes = key.scopes.as_ref().map(read_scopes).transpose()?;
-        Ok(Actor { user_id: key.user_id, key_id: key.id, email: key.email, role, scopes })
+        Ok(Actor { user_id: key.user_id, key_id: key.id, email: key.email, role, scopes, expires_at: key.expires_at })
     }
 
     /// Keeps the time of use, at most once a minute for each key and never in a request's way.

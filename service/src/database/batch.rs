@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::observe::{self, Origin};
 use crate::error::Error;
 
 type Run<I, O> =
@@ -36,6 +37,8 @@ struct Shared<I, O> {
 
 struct Waiting<I, O> {
     calls: VecDeque<(I, oneshot::Sender<Result<O, Error>>)>,
+    /// The request of the first call that waits: the batch's statements are attributed to it.
+    origin: Option<Origin>,
     under_way: usize,
 }
 
@@ -46,7 +49,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Vec<Result<O, Error>>> + Send + 'static,
     {
-        let waiting = Waiting { calls: VecDeque::new(), under_way: 0 };
+        let waiting = Waiting { calls: VecDeque::new(), origin: None, under_way: 0 };
         Self {
             shared: Arc::new(Shared {
                 run: Box::new(move |inputs| Box::pin(run(inputs))),
@@ -68,6 +71,9 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         let (reply, answer) = oneshot::channel();
         let start = {
             let mut waiting = self.shared.waiting.lock();
+            if waiting.calls.is_empty() {
+                waiting.origin = observe::current();
+            }
             waiting.calls.push_back((input, reply));
             let start = waiting.under_way < self.shared.at_once;
             waiting.under_way += usize::from(start);
@@ -86,16 +92,20 @@ impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
     /// Runs batches until nobody waits.
     async fn drain(self: Arc<Self>) {
         loop {
-            let (inputs, replies): (Vec<I>, Vec<_>) = {
+            let (origin, (inputs, replies)): (_, (Vec<I>, Vec<_>)) = {
                 let mut waiting = self.waiting.lock();
                 if waiting.calls.is_empty() {
                     waiting.under_way -= 1;
                     return;
                 }
                 let length = waiting.calls.len().min(BATCH_LENGTH);
-                waiting.calls.drain(..length).unzip()
+                (waiting.origin.clone(), waiting.calls.drain(..length).unzip())
             };
-            let results = (self.run)(inputs).await;
+            let work = (self.run)(inputs);
+            let results = match origin {
+                Some(origin) => observe::attributed(origin, work).await,
+                None => work.await,
+            };
             for (reply, result) in replies.into_iter().zip(results) {
                 // The caller may have gone away.
                 let _ = reply.send(result);

@@ -124,6 +124,7 @@ fn from_sqlx(error: &SqlxError) -> DatabaseError {
             _ => DatabaseError::Other(text),
         };
     };
+    let text = server.message().to_owned();
     let constraint = || server.constraint().unwrap_or("unnamed constraint").to_owned();
     match server.code().as_deref() {
         Some("23505") => DatabaseError::Duplicate(constraint()),

@@ -28,8 +28,9 @@ impl Database {
         .await
     }
 
-    /// Reverts the last `steps` steps.
-    pub async fn migrate_down(&self, steps: u32) -> Result<(), Error> {
+    /// Reverts the last `steps` steps; returns how many there were to revert.
+    pub async fn migrate_down(&self, steps: u32) -> Result<usize, Error> {
+        let before = self.applied_migrations().await?.len();
         self.write(move |transaction| async move {
             lock_schema(&transaction).await?;
             Migrator::down(transaction.executor(), Some(steps))
@@ -37,7 +38,8 @@ impl Database {
                 .map_err(DatabaseError::from)?;
             Ok(())
         })
-        .await
+        .await?;
+        Ok(before - self.applied_migrations().await?.len())
     }
 
     /// Every step in order.

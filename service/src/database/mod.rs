@@ -84,6 +84,18 @@ impl Database {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Asks whether the database answers at all, so that a wrong address is told as such.
+    pub async fn probe(&self) -> Result<(), DatabaseError> {
+        match self.fetch_one::<i64>(self.statement("SELECT CAST(1 AS bigint)", [])).await {
+            Ok(_) => Ok(()),
+            Err(DatabaseError::Busy(_)) => Err(DatabaseError::Unavailable(format!(
+                "{} does not answer: is the server there, and does it take this user and password?",
+                self.url()
+            ))),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Which database this is; for choosing strategies and building statements, not for deciding meaning.
     pub fn backend(&self) -> DatabaseBackend {
         match &self.inner.engine {
@@ -245,7 +257,7 @@ fn open_sqlite(
         })?;
     }
     let access = Access::Write { create: target.create };
-    let connection = SqliteConnection::open(path, access, Arc::clone(observer))?;
+    let connection = SqliteConnection::open(path, access, options.acquire_timeout, Arc::clone(observer))?;
     let readers = Readers::open(
         path,
         options.sqlite_readers,
@@ -278,7 +290,7 @@ impl ConnectionTrait for Database {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.inner.engine {
-            Engine::Postgres(pool) => pool.connection.query_all_raw(statement).await,
+            Engine::Postgres(pool) => pool.query_all(statement).await,
             Engine::Sqlite { readers, .. } => readers
                 .fold(statement, |rows: &mut Vec<QueryResult>, row| {
                     rows.push(sqlite_driver::to_query_result(row)?);

@@ -35,6 +35,19 @@ pub fn request_id() -> Option<Arc<str>> {
     ORIGIN.try_with(|origin| Arc::clone(&origin.request_id)).ok()
 }
 
+/// The request that this is part of, for taking it along to another thread.
+pub(super) fn current() -> Option<Origin> {
+    ORIGIN.try_with(Clone::clone).ok()
+}
+
+/// Runs `work` on this thread with its statements attributed to `origin`.
+pub(super) fn sync_attributed<R>(origin: Option<Origin>, work: impl FnOnce() -> R) -> R {
+    match origin {
+        Some(origin) => ORIGIN.sync_scope(origin, work),
+        None => work(),
+    }
+}
+
 /// Counts statements and tells of slow ones; the text it logs never has values in it.
 #[derive(Debug)]
 pub struct Observer {

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectOptions, DatabaseConnection, Statement, StreamTrait, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement, StreamTrait,
+    TransactionTrait,
 };
 
 use super::error::DatabaseError;
@@ -64,6 +65,13 @@ impl PostgresPool {
                 super::url::DatabaseUrl::Postgres(target.clone())
             ))
         })?;
+        let pool = connection.get_postgres_connection_pool().clone();
+        let minimum = options.min_connections.min(options.max_connections);
+        tokio::spawn(async move {
+            // The least connections are opened beside the first requests, not in their way.
+            let opened = futures_util::future::join_all((0..minimum).map(|_| pool.acquire())).await;
+            drop(opened);
+        });
         Ok(Self { connection, observer, random })
     }
 
@@ -75,7 +83,7 @@ impl PostgresPool {
     {
         use futures_util::TryStreamExt;
 
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let sql = statement.sql.clone();
         let mut rows = self.connection.stream_raw(statement).await?;
         let mut state = S::default();
@@ -86,6 +94,14 @@ impl PostgresPool {
         }
         self.observer.record(&sql, started, count);
         Ok(state)
+    }
+
+    /// All rows, for SeaORM's entities.
+    pub(super) async fn query_all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let (sql, started) = (statement.sql.clone(), Instant::now());
+        let rows = self.connection.query_all_raw(statement).await?;
+        self.observer.record(&sql, started, rows.len() as u64);
+        Ok(rows)
     }
 
     /// Runs a unit in a transaction of its own, again from the beginning when it collides with another one.

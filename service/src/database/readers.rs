@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 use sea_orm::Statement;
 
 use super::error::DatabaseError;
-use super::observe::Observer;
+use super::observe::{self, Observer};
 use super::row::Row;
 use super::sqlite_driver::{Access, SqliteConnection};
 
@@ -33,7 +33,7 @@ impl Readers {
         observer: &Arc<Observer>,
     ) -> Result<Self, DatabaseError> {
         let idle = (0..count)
-            .map(|_| SqliteConnection::open(path, Access::Read, Arc::clone(observer)))
+            .map(|_| SqliteConnection::open(path, Access::Read, acquire_timeout, Arc::clone(observer)))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             idle: Mutex::new(idle),
@@ -63,9 +63,12 @@ impl Readers {
             }
         }
         let readers = Arc::clone(self);
+        let origin = observe::current();
         tokio::task::spawn_blocking(move || {
             let connection = readers.take()?;
-            let result = run(&connection, &statement, readers.statement_timeout, &step);
+            let result = observe::sync_attributed(origin, || {
+                run(&connection, &statement, readers.statement_timeout, &step)
+            });
             readers.give_back(connection);
             result
         })

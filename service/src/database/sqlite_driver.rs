@@ -29,9 +29,6 @@ const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 /// How many virtual machine steps pass between two looks at the clock.
 const STEPS_BETWEEN_CHECKS: i32 = 2_000;
 
-/// How long a connection waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// How much of the file is mapped into memory at most.
 const MAPPED_BYTES: i64 = 1 << 30;
 
@@ -52,10 +49,12 @@ pub(super) struct SqliteConnection {
 }
 
 impl SqliteConnection {
-    /// Opens `path` and sets what a server needs: see `ARCHITECTURE.md`, "SQLite".
+    /// Opens `path` and sets what a server needs: see `ARCHITECTURE.md`, "SQLite". It waits `busy_timeout` for
+    /// another process's lock.
     pub(super) fn open(
         path: &Path,
         access: Access,
+        busy_timeout: Duration,
         observer: Arc<Observer>,
     ) -> Result<Self, DatabaseError> {
         if rusqlite::version_number() < OLDEST_SQLITE.0 {
@@ -76,7 +75,7 @@ impl SqliteConnection {
         let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(|error| {
             DatabaseError::Unavailable(format!("cannot open {}: {error}", path.display()))
         })?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.busy_timeout(busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(128);
         if access != Access::Read {
             connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -131,6 +130,7 @@ impl SqliteConnection {
             }
             Ok(())
         })
+        .inspect_err(|_| self.observer.record(&statement.sql, started, 0))
         .inspect(|()| self.observer.record(&statement.sql, started, count))
     }
 

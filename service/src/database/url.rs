@@ -108,6 +108,15 @@ impl DatabaseUrl {
         }
     }
 
+    /// The same database, which is not created when it is missing.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        if let Self::Sqlite(target) = &mut self {
+            target.create = false;
+        }
+        self
+    }
+
     /// Gives the password that comes from elsewhere (`DATABASE_PASSWORD`) to a PostgreSQL URL that has none.
     #[must_use]
     pub fn with_password(mut self, password: Option<String>) -> Self {

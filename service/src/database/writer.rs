@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::error::DatabaseError;
+use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
 use super::transaction::Transaction;
 use crate::error::Error;
@@ -49,6 +50,7 @@ struct Unit<T, F> {
     result: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Error>>,
     queued_at: Instant,
+    origin: Option<Origin>,
 }
 
 impl<T, F, Fut> QueuedWrite for Unit<T, F>
@@ -58,7 +60,9 @@ where
     Fut: Future<Output = Result<T, Error>>,
 {
     fn run(&mut self, transaction: Transaction) -> bool {
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(transaction).now_or_never()));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            observe::sync_attributed(self.origin.clone(), || (self.work)(transaction).now_or_never())
+        }));
         let result = match outcome {
             Ok(Some(result)) => result,
             Ok(None) => Err(Error::Internal(
@@ -116,7 +120,7 @@ impl Writer {
         Fut: Future<Output = Result<T, Error>> + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let unit = Unit { work, result: None, reply, queued_at: Instant::now() };
+        let unit = Unit { work, result: None, reply, queued_at: Instant::now(), origin: observe::current() };
         self.queue.try_send(Box::new(unit)).map_err(|error| match error {
             TrySendError::Full(_) => DatabaseError::Busy("the writer's queue is full".to_owned()),
             TrySendError::Disconnected(_) => {

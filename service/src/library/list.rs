@@ -89,11 +89,12 @@ impl Pharos {
     /// of the last sort key.
     pub async fn list_resources(&self, request: &ListRequest) -> Result<Page<Resource>, Error> {
         let limit = checked_limit(request.limit)?;
-        let keys = parse_sort(request.sort.as_deref().unwrap_or("-created_at"))?;
+        let sort = request.sort.as_deref().filter(|sort| !sort.trim().is_empty()).unwrap_or("-created_at");
+        let keys = parse_sort(sort)?;
         let binding = format!(
             "resources\u{1}{}\u{1}{}",
             request.filter.as_deref().unwrap_or(""),
-            request.sort.as_deref().unwrap_or("-created_at")
+            sort
         );
         let mut query = record::select();
         let condition = match request.filter.as_deref().map(str::trim) {

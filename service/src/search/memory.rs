@@ -3,8 +3,7 @@
 //! It is derived from `search_documents` and nothing else, and it is no cache that could be stale: before each search
 //! everything committed by any process until then is read (one statement, usually without a row) and applied. Queries
 //! with phrases, prefixes, fields, filters or facets are answered by the database's token index. Both ways find the
-//! same documents with the same formula; for how common a word is, this one counts the whole library, the other the
-//! matches.
+//! same documents with the same scores: how common a word is comes from here.
 //!
 //! Memory: 8 bytes for each distinct word of each document and about 100 for the document, so some 10 MB for 10,000
 //! abstracts. It is filled by the first search.
@@ -19,7 +18,7 @@ use uuid::Uuid;
 
 use super::document::{FIELDS, Terms};
 use super::query::{Occurs, Query};
-use super::rank::{Hit, K1, best_after, inverse_frequency, length_norm, rounded, totals};
+use super::rank::{Hit, K1, Statistics, best_after, inverse_frequency, length_norm, rounded, totals};
 use super::{FullTextSearch, REMOVALS_KEPT};
 use crate::database::{Batcher, Database, DatabaseError, Row};
 
@@ -222,6 +221,16 @@ impl MemoryIndex {
         Ok(())
     }
 
+    /// What the library as a whole says to the scores of a query.
+    pub(crate) fn statistics(&self, query: &Query) -> Statistics {
+        let contents = self.contents.read();
+        let counts = query.clauses.iter().flat_map(|clause| &clause.any_of).map(|atom| {
+            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+            atom.single_word().map(|terms| contents.matching(terms).len() as f64)
+        });
+        Statistics { documents: contents.documents, tokens: contents.tokens, counts: counts.collect() }
+    }
+
     /// Answers a plain query: the best hits after a position, whether there are more, and how many there are in all.
     pub(crate) fn search(&self, query: &Query, after: Option<(f64, Uuid)>, limit: usize) -> (Vec<Hit>, bool, usize) {
         let contents = self.contents.read();
@@ -239,7 +248,7 @@ impl MemoryIndex {
                 Occurs::Should => should |= bit,
             }
             for atom in &clause.any_of {
-                let matching = contents.matching(atom.words.first().map_or(&[], Vec::as_slice));
+                let matching = contents.matching(atom.single_word().unwrap_or_default());
                 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
                 let idf = inverse_frequency(documents, matching.len() as f64);
                 for posting in &matching {

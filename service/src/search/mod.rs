@@ -72,6 +72,13 @@ pub trait FullTextSearch: Send + Sync {
     /// The SQL expression for the number below which no further change can appear.
     fn settled_changes(&self) -> &'static str;
 
+    /// Comes before the changes of a transaction are written.
+    async fn begin_change(&self, transaction: &Transaction) -> Result<(), DbErr>;
+
+    /// The statement that brings numbers back which lie in the future, as they may after a dump was restored on
+    /// another server.
+    fn renumber_changes(&self) -> Option<&'static str>;
+
     /// Adds documents, none of which is there yet, with their tokens.
     async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr>;
 }
@@ -90,6 +97,7 @@ pub(crate) async fn index_new(
     transaction: &Transaction,
     documents: &[(Uuid, &Document)],
 ) -> Result<(), DbErr> {
+    search.begin_change(transaction).await?;
     search.insert(transaction, documents).await?;
     let tokens = documents.iter().map(|(_, document)| document.length).sum();
     let count = i64::try_from(documents.len()).unwrap_or(i64::MAX);
@@ -108,6 +116,7 @@ pub(crate) async fn reindex(
     document: &Document,
 ) -> Result<(), DbErr> {
     let before = remove_document(transaction, id).await?;
+    search.begin_change(transaction).await?;
     search.insert(transaction, &[(id, document)]).await?;
     let added = i64::from(before.is_none());
     add_statistics(transaction, id, added, document.length - before.unwrap_or(0)).await
@@ -123,6 +132,7 @@ pub(crate) async fn unindex(
     use entity::search_removals;
 
     let Some(length) = remove_document(transaction, id).await? else { return Ok(()) };
+    search.begin_change(transaction).await?;
     let old = SqlQuery::delete()
         .from_table(search_removals::Entity)
         .and_where(Expr::col(search_removals::Column::RemovedAt).lt(now - REMOVALS_KEPT))

@@ -44,6 +44,14 @@ impl FullTextSearch for PostgresSearch {
         SETTLED_CHANGES
     }
 
+    async fn begin_change(&self, _: &Transaction) -> Result<(), DbErr> {
+        Ok(())
+    }
+
+    fn renumber_changes(&self) -> Option<&'static str> {
+        Some("UPDATE search_documents SET changed = 0 WHERE changed > pg_current_xact_id()::text::bigint")
+    }
+
     async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr> {
         let rows = documents.iter().map(|(id, document)| {
             let mut row = row(*id, document);

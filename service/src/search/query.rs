@@ -1,6 +1,6 @@
 //! The query language. Every string is a query: what is not an operator is a word.
 //!
-//! `words`, `"a phrase"`, `a OR b`, `-not`, `prefix*`, and `field:value` with `title:`, `creator:`, `subject:`,
+//! `words`, `"a phrase"`, `a OR b`, `a AND b`, `-not`, `prefix*`, and `field:value` with `title:`, `creator:`, `subject:`,
 //! `description:`, `language:`, `type:`, `year:2001` or `year:2001..2010`.
 
 use serde::Serialize;
@@ -65,6 +65,16 @@ pub struct Atom {
     pub within: Option<usize>,
 }
 
+impl Atom {
+    /// The terms of a single word, or of a whole value, that may stand in any field.
+    pub fn single_word(&self) -> Option<&[String]> {
+        match &self.words[..] {
+            [terms] if !self.prefix && self.years.is_none() && self.within.is_none() => Some(terms),
+            _ => None,
+        }
+    }
+}
+
 impl Query {
     /// Whether nothing was asked: then everything matches.
     pub fn is_blank(&self) -> bool {
@@ -73,7 +83,7 @@ impl Query {
 
     /// Whether the query asks for single words and whole values only, in any field.
     pub fn is_plain(&self) -> bool {
-        let plain = |atom: &Atom| atom.words.len() == 1 && !atom.prefix && atom.years.is_none() && atom.within.is_none();
+        let plain = |atom: &Atom| atom.single_word().is_some();
         !self.is_blank()
             && self.clauses.iter().any(|clause| clause.occurs != Occurs::MustNot)
             && self.clauses.iter().flat_map(|clause| &clause.any_of).all(plain)
@@ -90,10 +100,17 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
     let language = language_of(text);
     let analyser = Analyser::for_query(language.as_deref());
     let mut clauses: Vec<Clause> = Vec::new();
-    let mut joins_next = false;
+    let (mut joins_next, mut must_next) = (false, false);
     for piece in pieces(text) {
         if piece.text == "OR" && !piece.quoted && !piece.negated && piece.field.is_none() {
             joins_next = !clauses.is_empty();
+            continue;
+        }
+        if piece.text == "AND" && !piece.quoted && !piece.negated && piece.field.is_none() {
+            if let Some(last) = clauses.last_mut().filter(|last| last.occurs == Occurs::Should) {
+                last.occurs = Occurs::Must;
+            }
+            must_next = !clauses.is_empty();
             continue;
         }
         if clauses.len() >= MOST_CLAUSES {
@@ -102,7 +119,7 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
         let Some(atom) = atom(&piece, &analyser) else { continue };
         let occurs = if piece.negated {
             Occurs::MustNot
-        } else if piece.quoted || piece.field.is_some() || mode == MatchMode::All {
+        } else if piece.quoted || piece.field.is_some() || must_next || mode == MatchMode::All {
             Occurs::Must
         } else {
             Occurs::Should
@@ -117,7 +134,7 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
             }
             _ => clauses.push(Clause { occurs, any_of: vec![atom] }),
         }
-        joins_next = false;
+        (joins_next, must_next) = (false, false);
     }
     if clauses.is_empty() && !text.trim().is_empty() {
         // Something was typed, but no word is in it: nothing can match.
@@ -202,7 +219,12 @@ fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> 
         prefix.chars().all(char::is_alphanumeric) && !prefix.is_empty()
     });
     if let Some(prefix) = prefix {
-        return Some(Atom { text: piece.text.to_owned(), field, words: vec![vec![prefix]], prefix: true, years: None, within });
+        // English text keeps stems only: `library*` has to find `librari` too.
+        let mut prefixes = Vec::new();
+        analyser.words(&prefix, |word| prefixes = word.terms);
+        prefixes.retain(|stem| *stem != prefix && stem.len() + 1 >= prefix.len());
+        prefixes.push(prefix);
+        return Some(Atom { text: piece.text.to_owned(), field, words: vec![prefixes], prefix: true, years: None, within });
     }
     let mut words = Vec::new();
     analyser.words(piece.text, |word| words.push(word.terms));

@@ -2,7 +2,7 @@
 //!
 //! The score is BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75) over term frequencies weighted by field, with
 //! Lucene's idf, ln(1 + (N − n + ½) / (n + ½)), which never is negative. N and the average length are those of the
-//! library; n counts the candidates that have the word.
+//! library; n counts the documents that have the word (for a phrase, prefix, field or year: the candidates).
 
 use uuid::Uuid;
 
@@ -35,6 +35,15 @@ pub struct Collector {
     found: Vec<Vec<u32>>,
     /// For each slot, the highest weighted frequency among its terms.
     highest: Vec<f64>,
+}
+
+/// What the library as a whole says to a score.
+pub struct Statistics {
+    pub documents: i64,
+    pub tokens: i64,
+    /// For each atom of the query in order, how many documents have it; `None` for phrases, prefixes, fields and years,
+    /// whose matches are counted instead.
+    pub counts: Vec<Option<f64>>,
 }
 
 /// A term or prefix, with the slot of the word it stands for.
@@ -147,8 +156,7 @@ impl Collector {
     /// more.
     pub fn best(
         &self,
-        documents: i64,
-        tokens: i64,
+        statistics: &Statistics,
         after: Option<(f64, Uuid)>,
         limit: usize,
     ) -> (Vec<Hit>, bool) {
@@ -159,8 +167,12 @@ impl Collector {
                 *count += u32::from(*frequency > 0.0);
             }
         }
-        let (documents, average) = totals(documents, tokens);
-        let idf: Vec<f64> = counts.iter().map(|count| inverse_frequency(documents, f64::from(*count))).collect();
+        let (documents, average) = totals(statistics.documents, statistics.tokens);
+        let idf: Vec<f64> = counts
+            .iter()
+            .zip(&statistics.counts)
+            .map(|(count, known)| inverse_frequency(documents, known.unwrap_or(f64::from(*count))))
+            .collect();
         let mut hits: Vec<Hit> = Vec::with_capacity(self.ids.len());
         for (index, (id, length)) in self.ids.iter().enumerate() {
             let norm = length_norm(*length, average);
@@ -216,7 +228,8 @@ pub(super) fn length_norm(length: f64, average: f64) -> f64 {
 
 /// Six digits, so that the last bits of a sum decide nothing.
 pub(super) fn rounded(score: f64) -> f64 {
-    (score * 1e6).round() / 1e6
+    // Adding 0 makes −0 of an empty sum 0.
+    (score * 1e6).round() / 1e6 + 0.0
 }
 
 /// The best hits after a position, best first, ties by id; with whether there are more.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query as SqlQuery, SelectStatement, UnionType};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query as SqlQuery, SelectStatement};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -71,8 +71,6 @@ pub struct FacetCount {
 struct Matches {
     collector: Option<Collector>,
     facets: HashMap<(u8, String), u64>,
-    documents: i64,
-    tokens: i64,
 }
 
 struct Found {
@@ -100,8 +98,8 @@ impl Pharos {
             None => None,
         };
         let mut facets = serde_json::Map::new();
+        self.follow.call(()).await?;
         let (hits, more, total) = if query.is_plain() && request.facets.is_empty() && request.filter.is_none() {
-            self.follow.call(()).await?;
             self.memory.search(&query, after, limit)
         } else {
             let matches = self.find_matches(&query, request).await?;
@@ -109,7 +107,7 @@ impl Pharos {
                 facets.insert(facet.name().to_owned(), json!(top_values(&matches.facets, *facet)));
             }
             let collector = matches.collector.unwrap_or_else(|| Collector::new(query.clone()));
-            let (hits, more) = collector.best(matches.documents, matches.tokens, after, limit);
+            let (hits, more) = collector.best(&self.memory.statistics(&query), after, limit);
             (hits, more, collector.total())
         };
         let items = self.load_items(&hits, &mut Collector::new(query.clone())).await?;
@@ -139,9 +137,9 @@ impl Pharos {
         }
     }
 
-    /// Candidates and, as one more row with a nil id, the library's totals: one statement sees one state.
+    /// The candidates with what decides about them.
     fn candidate_select(&self, candidates: &Candidates, request: &SearchRequest) -> Result<SelectStatement, Error> {
-        use entity::{resources, search_documents, search_statistics};
+        use entity::{resources, search_documents};
 
         let documents = || Alias::new(DOCUMENTS);
         let facets = if request.facets.is_empty() {
@@ -154,7 +152,6 @@ impl Pharos {
             .column((documents(), search_documents::Column::Length))
             .column((documents(), search_documents::Column::Terms))
             .expr(facets)
-            .expr(Expr::val(0_i64))
             .from(documents())
             .take();
         if let Candidates::Having(tokens) = candidates {
@@ -168,18 +165,6 @@ impl Pharos {
             );
             select.and_where(condition);
         }
-        let sum = |column| {
-            Func::cast_as(Func::sum(Expr::col((search_statistics::Entity, column))), Alias::new("bigint"))
-        };
-        let totals = SqlQuery::select()
-            .expr(Expr::val(Uuid::nil()))
-            .expr(sum(search_statistics::Column::Tokens))
-            .expr(Expr::val(Vec::<u8>::new()))
-            .expr(Expr::val(Vec::<u8>::new()))
-            .expr(sum(search_statistics::Column::Documents))
-            .from(search_statistics::Entity)
-            .take();
-        select.union(UnionType::All, totals);
         Ok(select)
     }
 
@@ -191,11 +176,6 @@ impl Pharos {
             .fold(statement, move |matches: &mut Matches, row| {
                 let id: Uuid = row.get(0)?;
                 let length: i64 = row.get(1)?;
-                if id.is_nil() {
-                    matches.tokens = length;
-                    matches.documents = row.get(4)?;
-                    return Ok(());
-                }
                 let collector = matches.collector.get_or_insert_with(|| Collector::new((*query).clone()));
                 let found = row.bytes(2, |terms| collector.consider(id, length, terms))?;
                 if found && with_facets {

@@ -9,9 +9,11 @@ use super::document::Document;
 use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
 use crate::database::{BulkInsert, Transaction};
 
-/// One more than the last change. The one writer makes changes visible in this order.
-const NEXT_CHANGE: &str = "1 + max(COALESCE((SELECT max(changed) FROM search_documents), 0), \
-     COALESCE((SELECT max(changed) FROM search_removals), 0))";
+/// The change that is being written: the counter is moved on before it is read. The one writer makes changes visible
+/// in this order.
+const NEXT_CHANGE: &str = "(SELECT last FROM search_changes)";
+
+const SETTLED_CHANGES: &str = "(SELECT last + 1 FROM search_changes)";
 
 const INSERT: BulkInsert = BulkInsert {
     table: DOCUMENTS,
@@ -37,7 +39,20 @@ impl FullTextSearch for SqliteSearch {
     }
 
     fn settled_changes(&self) -> &'static str {
-        NEXT_CHANGE
+        SETTLED_CHANGES
+    }
+
+    async fn begin_change(&self, transaction: &Transaction) -> Result<(), DbErr> {
+        let statement = Statement::from_sql_and_values(
+            transaction.get_database_backend(),
+            "UPDATE search_changes SET last = last + 1",
+            [],
+        );
+        transaction.execute_raw(statement).await.map(|_| ())
+    }
+
+    fn renumber_changes(&self) -> Option<&'static str> {
+        None
     }
 
     async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr> {
