@@ -8,6 +8,8 @@ mod harness;
 mod access;
 mod accounts;
 mod conformance;
+mod durability;
+mod equality;
 mod house_rules;
 mod import;
 mod lists;

@@ -79,6 +79,14 @@ impl Process {
         }
     }
 
+    /// Asks it to stop, as a service manager does; gives its exit code.
+    pub async fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().expect("a running process").to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill");
+        assert!(asked.success());
+        self.child.wait().await.expect("its end").code()
+    }
+
     /// `kill -9`.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("a process to kill");

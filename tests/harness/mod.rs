@@ -1,6 +1,7 @@
 //! What every case stands on: a server of its own on a database of its own, and clients to ask it with.
 
 mod binary;
+mod chance;
 mod cluster;
 mod docker;
 mod http;
@@ -13,6 +14,7 @@ mod world;
 use std::future::Future;
 
 pub use self::binary::{Process, pharos_binary, repository};
+pub use self::chance::Chance;
 pub use self::http::{Client, Reply, with_query};
 pub use self::samples::{catalogue, import, resource};
 pub use self::scratch::Scratch;

@@ -1,11 +1,14 @@
 //! Inserting many rows: one text for any number of them, so that it is prepared once.
 //!
-//! SQLite runs a one-row INSERT again and again, PostgreSQL one INSERT over arrays, which saves round trips.
+//! SQLite runs a one-row INSERT again and again, PostgreSQL one INSERT over an array of
+//! records, which saves round trips.
 
-use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement, Value};
 
+use serde_json::Value as Json;
+
 use super::transaction::Transaction;
+use crate::time::format_timestamp;
 
 /// The type of a column, as both databases have to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +20,22 @@ pub(crate) enum ColumnType {
     Timestamp,
     Uuid,
     Bytes,
+    /// PostgreSQL's index of tokens, given in its text form.
+    TokenVector,
 }
 
 impl ColumnType {
-    fn array(self) -> (ArrayType, &'static str) {
+    /// The name of the type on PostgreSQL.
+    fn name(self) -> &'static str {
         match self {
-            Self::Text => (ArrayType::String, "text"),
-            Self::BigInt => (ArrayType::BigInt, "bigint"),
-            Self::Double => (ArrayType::Double, "double precision"),
-            Self::Json => (ArrayType::Json, "jsonb"),
-            Self::Timestamp => (ArrayType::ChronoDateTimeUtc, "timestamptz"),
-            Self::Uuid => (ArrayType::Uuid, "uuid"),
-            Self::Bytes => (ArrayType::Bytes, "bytea"),
+            Self::Text => "text",
+            Self::BigInt => "bigint",
+            Self::Double => "double precision",
+            Self::Json => "jsonb",
+            Self::Timestamp => "timestamptz",
+            Self::Uuid => "uuid",
+            Self::Bytes => "bytea",
+            Self::TokenVector => "tsvector",
         }
     }
 }
@@ -57,15 +64,13 @@ impl BulkInsert {
     fn for_postgres(&self) -> String {
         let given = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
         let selected = given.chain(self.computed.iter().map(|(_, expression)| (*expression).to_owned()));
-        let arrays = self.columns.iter().enumerate().map(|(index, (_, kind))| format!("${}::{}[]", index + 1, kind.array().1));
-        let named = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
+        let typed = self.columns.iter().map(|(name, kind)| format!("\"{name}\" {}", kind.name()));
         format!(
-            "INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS given ({})",
+            "INSERT INTO {} ({}) SELECT {} FROM jsonb_to_recordset($1) AS given ({})",
             self.table,
             self.names(),
             selected.collect::<Vec<_>>().join(", "),
-            arrays.collect::<Vec<_>>().join(", "),
-            named.collect::<Vec<_>>().join(", "),
+            typed.collect::<Vec<_>>().join(", "),
         )
     }
 }
@@ -84,17 +89,40 @@ impl Transaction {
             }
             return Ok(());
         }
-        let mut columns: Vec<Vec<Value>> = insert.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
-        for row in rows {
-            for (column, value) in columns.iter_mut().zip(row) {
-                column.push(value);
-            }
-        }
-        let arrays = insert
-            .columns
+        let records: Vec<Json> = rows
             .iter()
-            .zip(columns)
-            .map(|((_, kind), values)| Value::Array(kind.array().0, Some(Box::new(values))));
-        self.execute_raw(Statement::from_sql_and_values(backend, insert.for_postgres(), arrays)).await.map(|_| ())
+            .map(|row| {
+                let members = insert.columns.iter().zip(row);
+                members.map(|((name, _), value)| Ok(((*name).to_owned(), to_json(value)?))).collect()
+            })
+            .collect::<Result<_, DbErr>>()?;
+        let records = Value::Json(Some(Box::new(Json::Array(records))));
+        self.execute_raw(Statement::from_sql_and_values(backend, insert.for_postgres(), [records])).await.map(|_| ())
     }
+}
+
+/// A value as PostgreSQL reads it from JSON.
+fn to_json(value: &Value) -> Result<Json, DbErr> {
+    Ok(match value {
+        Value::String(text) => text.as_deref().into(),
+        Value::BigInt(number) => (*number).into(),
+        Value::Double(number) => (*number).into(),
+        Value::Json(json) => json.as_deref().cloned().unwrap_or(Json::Null),
+        Value::ChronoDateTimeUtc(time) => time.map(format_timestamp).into(),
+        Value::Uuid(id) => id.map(|id| id.to_string()).into(),
+        Value::Bytes(bytes) => bytes.as_deref().map(hexadecimal).into(),
+        other => return Err(DbErr::Type(format!("no bulk insert takes {other:?}"))),
+    })
+}
+
+/// `\x` and two digits a byte.
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 + 2 * bytes.len());
+    text.push_str("\\x");
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }

@@ -20,9 +20,9 @@ const INSERT: BulkInsert = BulkInsert {
     table: DOCUMENTS,
     columns: &[
         COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], COLUMNS[5], COLUMNS[6],
-        ("vector", ColumnType::Text),
+        ("tokens", ColumnType::TokenVector),
     ],
-    computed: &[("changed", NEXT_CHANGE), ("tokens", "\"vector\"::tsvector")],
+    computed: &[("changed", NEXT_CHANGE)],
 };
 
 pub(super) struct PostgresSearch;
