@@ -26,7 +26,6 @@ ENV PHAROS_DATA_DIR=/data \
 EXPOSE 8080
 
 # Bash speaks TCP itself, so the image needs no HTTP client. Ready means: the database answers.
-# `pharos worker` serves no HTTP: start it with --no-healthcheck.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["/bin/bash", "-c", "exec 3<>\"/dev/tcp/127.0.0.1/${PHAROS_LISTEN##*:}\" && printf 'GET /readyz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ \"$status\" = 200 ]"]
 

@@ -14,7 +14,9 @@ use service::random::SystemRandom;
 use service::search::{SearchReply, SearchRequest};
 use service::{Environment, Pharos};
 
-use crate::arguments::{Arguments, Command, KeyCommand, MigrateCommand, SearchArguments, UserCommand};
+use crate::arguments::{
+    Arguments, Command, KeyCommand, MigrateCommand, SearchArguments, UserCommand,
+};
 use crate::import::import;
 use crate::settings::Settings;
 
@@ -66,10 +68,14 @@ async fn open(settings: &Settings) -> Result<Pharos, Box<dyn Error>> {
 async fn serve(settings: &Settings) -> Outcome {
     let pharos = open(settings).await?;
     let listen = &settings.listen;
-    let listener = TcpListener::bind(listen)
-        .map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen or PHAROS_LISTEN"))?;
+    let listener = TcpListener::bind(listen).map_err(|error| {
+        format!("cannot listen on {listen}: {error}; choose another with --listen or PHAROS_LISTEN")
+    })?;
     let address = listener.local_addr()?;
-    println!("Pharos serves http://{address} (API at /docs) on {}", pharos.database().url());
+    println!(
+        "Pharos serves http://{address} (API at /docs) on {}",
+        pharos.database().url()
+    );
     if let Some(created) = pharos.create_first_admin().await? {
         println!();
         println!("This is the first start. An admin key was made; it is not shown again:");
@@ -78,18 +84,25 @@ async fn serve(settings: &Settings) -> Outcome {
         println!();
         println!("Try it:");
         println!();
-        println!("    curl -H 'Authorization: Bearer {}' http://{address}/api/v1/me", created.secret);
+        println!(
+            "    curl -H 'Authorization: Bearer {}' http://{address}/api/v1/me",
+            created.secret
+        );
         println!();
     }
     std::io::stdout().flush()?;
-    let options = api::ServerOptions { workers: settings.workers(), shutdown_timeout: SHUTDOWN_TIMEOUT };
+    let options = api::ServerOptions {
+        workers: settings.workers(),
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
+    };
     api::serve(pharos, listener, &options)?.await?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn migrate(settings: &Settings, command: MigrateCommand) -> Outcome {
     let url = settings.database_url()?;
-    let database = Database::connect(&url, &settings.database_options(), Arc::new(SystemRandom)).await?;
+    let database =
+        Database::connect(&url, &settings.database_options(), Arc::new(SystemRandom)).await?;
     match command {
         MigrateCommand::Up => {
             database.migrate_up().await?;
@@ -104,7 +117,11 @@ async fn migrate(settings: &Settings, command: MigrateCommand) -> Outcome {
                 println!("{}", serde_json::to_string_pretty(&steps)?);
             } else {
                 for step in steps {
-                    println!("{} {}", if step.applied { "applied" } else { "missing" }, step.name);
+                    println!(
+                        "{} {}",
+                        if step.applied { "applied" } else { "missing" },
+                        step.name
+                    );
                 }
             }
         }
@@ -127,7 +144,11 @@ async fn export(pharos: &Pharos) -> Outcome {
 }
 
 async fn search(pharos: &Pharos, options: SearchArguments) -> Outcome {
-    let request = SearchRequest { q: options.query, limit: Some(options.limit), ..SearchRequest::default() };
+    let request = SearchRequest {
+        q: options.query,
+        limit: Some(options.limit),
+        ..SearchRequest::default()
+    };
     let reply = pharos.search(&request).await?;
     if options.json {
         println!("{}", serde_json::to_string(&reply)?);
@@ -140,8 +161,16 @@ async fn search(pharos: &Pharos, options: SearchArguments) -> Outcome {
 fn print_matches(reply: &SearchReply) {
     for item in &reply.items {
         let fields = &item.resource.fields;
-        let about: Vec<&str> = [&fields.creator, &fields.date].into_iter().filter_map(|text| text.as_deref()).collect();
-        println!("{:>8.3}  {}  {}", item.score, fields.title, about.join(", "));
+        let about: Vec<&str> = [&fields.creator, &fields.date]
+            .into_iter()
+            .filter_map(|text| text.as_deref())
+            .collect();
+        println!(
+            "{:>8.3}  {}  {}",
+            item.score,
+            fields.title,
+            about.join(", ")
+        );
     }
     println!("{} of {} matches", reply.items.len(), reply.total);
 }
@@ -149,7 +178,13 @@ fn print_matches(reply: &SearchReply) {
 async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
     match command {
         UserCommand::Create { email, role } => {
-            let user = pharos.create_user(NewUser { email, display_name: None, role }).await?;
+            let user = pharos
+                .create_user(NewUser {
+                    email,
+                    display_name: None,
+                    role,
+                })
+                .await?;
             println!("{} {} {}", user.id, user.email, user.role.as_str());
         }
         UserCommand::List { json } => {
@@ -160,7 +195,11 @@ async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
                     if json {
                         println!("{}", serde_json::to_string(&user)?);
                     } else {
-                        let state = if user.disabled_at.is_some() { " disabled" } else { "" };
+                        let state = if user.disabled_at.is_some() {
+                            " disabled"
+                        } else {
+                            ""
+                        };
                         println!("{} {} {}{state}", user.id, user.email, user.role.as_str());
                     }
                 }
@@ -176,21 +215,41 @@ async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
 
 async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
     match command {
-        KeyCommand::Create { email, role, expires, quiet } => {
+        KeyCommand::Create {
+            email,
+            role,
+            expires,
+            quiet,
+        } => {
             let user = match pharos.find_user_by_email(&email).await {
                 Err(service::Error::NotFound { .. }) => {
                     let role = role.unwrap_or(Role::Reader);
-                    pharos.create_user(NewUser { email, display_name: None, role }).await?
+                    pharos
+                        .create_user(NewUser {
+                            email,
+                            display_name: None,
+                            role,
+                        })
+                        .await?
                 }
                 found => found?,
             };
             let expires_at = expires.map(|expires| SystemClock.now() + expires);
-            let key = NewKey { user_id: user.id, name: "command line".to_owned(), role, scopes: None, expires_at };
+            let key = NewKey {
+                user_id: user.id,
+                name: "command line".to_owned(),
+                role,
+                scopes: None,
+                expires_at,
+            };
             let created = pharos.create_key(key).await?;
             if quiet {
                 println!("{}", created.secret);
             } else {
-                println!("{} for {}; the key is not shown again:", created.key.id, user.email);
+                println!(
+                    "{} for {}; the key is not shown again:",
+                    created.key.id, user.email
+                );
                 println!("{}", created.secret);
             }
         }
@@ -202,8 +261,15 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
                     if json {
                         println!("{}", serde_json::to_string(&key)?);
                     } else {
-                        let state = if key.revoked_at.is_some() { "revoked" } else { "valid" };
-                        println!("{} {}… user {} {state} {}", key.id, key.prefix, key.user_id, key.name);
+                        let state = if key.revoked_at.is_some() {
+                            "revoked"
+                        } else {
+                            "valid"
+                        };
+                        println!(
+                            "{} {}… user {} {state} {}",
+                            key.id, key.prefix, key.user_id, key.name
+                        );
                     }
                 }
                 cursor = page.next_cursor;
@@ -213,7 +279,9 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
             }
         }
         KeyCommand::Revoke { id } => {
-            let id = id.parse().map_err(|_| format!("`{id}` is no id: `pharos key list` shows them"))?;
+            let id = id
+                .parse()
+                .map_err(|_| format!("`{id}` is no id: `pharos key list` shows them"))?;
             let key = pharos.revoke_key(id).await?;
             println!("{} is revoked", key.id);
         }
@@ -230,10 +298,18 @@ async fn doctor(settings: &Settings) -> Outcome {
         }
     };
     println!("DATABASE_URL  {url}");
-    let database = Database::connect(&url.existing(), &settings.database_options(), Arc::new(SystemRandom)).await;
+    let database = Database::connect(
+        &url.existing(),
+        &settings.database_options(),
+        Arc::new(SystemRandom),
+    )
+    .await;
     let pending = match &database {
         Ok(database) => match database.probe().await {
-            Ok(()) => database.pending_migrations().await.map_err(|error| error.to_string()),
+            Ok(()) => database
+                .pending_migrations()
+                .await
+                .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         },
         Err(error) => Err(error.to_string()),

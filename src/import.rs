@@ -14,9 +14,15 @@ use service::library::{ImportFormat, ImportReport};
 use crate::arguments::ImportArguments;
 
 /// Imports every file in turn. Rejected rows make the exit code 1.
-pub async fn import(pharos: &Pharos, options: &ImportArguments) -> Result<ExitCode, Box<dyn Error>> {
+pub async fn import(
+    pharos: &Pharos,
+    options: &ImportArguments,
+) -> Result<ExitCode, Box<dyn Error>> {
     let mut rejects = match &options.rejects {
-        Some(path) => Some(File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?),
+        Some(path) => Some(
+            File::create(path)
+                .map_err(|error| format!("cannot write {}: {error}", path.display()))?,
+        ),
         None => None,
     };
     let mut sum = ImportReport::default();
@@ -39,7 +45,11 @@ pub async fn import(pharos: &Pharos, options: &ImportArguments) -> Result<ExitCo
             sum.read, sum.inserted, sum.updated, sum.unchanged, sum.rejected
         );
     }
-    Ok(if sum.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if sum.rejected == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn import_file(
@@ -67,7 +77,9 @@ async fn import_file(
                     serde_json::to_writer(&mut *file, &reject)
                         .map_err(std::io::Error::from)
                         .and_then(|()| file.write_all(b"\n"))
-                        .map_err(|error| service::Error::Internal(format!("cannot write the rejects: {error}")))?;
+                        .map_err(|error| {
+                            service::Error::Internal(format!("cannot write the rejects: {error}"))
+                        })?;
                 }
                 Ok(())
             },
@@ -87,21 +99,36 @@ type Opened = (Box<dyn Read + Send>, Compressed, Option<u64>);
 
 fn open(path: &Path, stdin_format: &str) -> Result<Opened, Box<dyn Error>> {
     if path.as_os_str() == "-" {
-        let format = if stdin_format == "csv" { ImportFormat::Csv } else { ImportFormat::NdJson };
+        let format = if stdin_format == "csv" {
+            ImportFormat::Csv
+        } else {
+            ImportFormat::NdJson
+        };
         return Ok((Box::new(std::io::stdin()), Compressed::Plain(format), None));
     }
     let name = path.to_string_lossy().to_ascii_lowercase();
-    let (plain, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |plain| (plain, true));
+    let (plain, gzip) = name
+        .strip_suffix(".gz")
+        .map_or((name.as_str(), false), |plain| (plain, true));
     let format = if plain.ends_with(".csv") {
         ImportFormat::Csv
     } else if plain.ends_with(".ndjson") || plain.ends_with(".jsonl") {
         ImportFormat::NdJson
     } else {
-        return Err(format!("{}: expected a name ending in .csv, .ndjson or .jsonl, each also .gz", path.display()).into());
+        return Err(format!(
+            "{}: expected a name ending in .csv, .ndjson or .jsonl, each also .gz",
+            path.display()
+        )
+        .into());
     };
-    let file = File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let file =
+        File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let size = file.metadata().ok().map(|metadata| metadata.len());
-    let compressed = if gzip { Compressed::Gzip(format) } else { Compressed::Plain(format) };
+    let compressed = if gzip {
+        Compressed::Gzip(format)
+    } else {
+        Compressed::Plain(format)
+    };
     Ok((Box::new(BufReader::new(file)), compressed, size))
 }
 
@@ -114,7 +141,8 @@ fn progress_bar(size: Option<u64>) -> ProgressBar {
         None => ProgressBar::new_spinner(),
         Some(size) => {
             let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg} {elapsed}");
-            ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            ProgressBar::new(size)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         }
     }
 }

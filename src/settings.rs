@@ -11,16 +11,34 @@ use tracing_subscriber::EnvFilter;
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
     /// sqlite:…, postgres://… or postgresql://…
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL", default_value = "sqlite://pharos-data/pharos.db?mode=rwc")]
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        global = true,
+        value_name = "URL",
+        default_value = "sqlite://pharos-data/pharos.db?mode=rwc"
+    )]
     pub database_url: Secret,
     /// The password for a PostgreSQL URL without one, exactly as it is.
-    #[arg(long, env = "DATABASE_PASSWORD", hide_env_values = true, global = true, value_name = "PASSWORD")]
+    #[arg(
+        long,
+        env = "DATABASE_PASSWORD",
+        hide_env_values = true,
+        global = true,
+        value_name = "PASSWORD"
+    )]
     pub database_password: Option<Secret>,
     /// PostgreSQL connections at most.
     #[arg(long, env = "DATABASE_MAX_CONNECTIONS", global = true, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_max_connections: u32,
     /// PostgreSQL connections kept open.
-    #[arg(long, env = "DATABASE_MIN_CONNECTIONS", global = true, default_value_t = 20)]
+    #[arg(
+        long,
+        env = "DATABASE_MIN_CONNECTIONS",
+        global = true,
+        default_value_t = 20
+    )]
     pub database_min_connections: u32,
     /// How long a request waits for a connection or for its turn to write.
     #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", global = true, default_value = "2s", value_parser = parse_duration)]
@@ -38,7 +56,12 @@ pub struct Settings {
     #[arg(long, env = "SLOW_QUERY_THRESHOLD", global = true, default_value = "1s", value_parser = parse_duration)]
     pub slow_query_threshold: Duration,
     /// Address and port to serve on; port 0 takes a free one.
-    #[arg(long, env = "PHAROS_LISTEN", global = true, default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        env = "PHAROS_LISTEN",
+        global = true,
+        default_value = "127.0.0.1:8080"
+    )]
     pub listen: String,
     /// Threads that serve requests; the number of cores when absent.
     #[arg(long, env = "PHAROS_WORKERS", global = true, value_parser = clap::value_parser!(u16).range(1..))]
@@ -68,7 +91,10 @@ impl std::fmt::Debug for Secret {
 
 impl Settings {
     pub fn database_url(&self) -> Result<DatabaseUrl, UrlError> {
-        let password = self.database_password.as_ref().map(|password| password.0.clone());
+        let password = self
+            .database_password
+            .as_ref()
+            .map(|password| password.0.clone());
         Ok(DatabaseUrl::parse(&self.database_url.0)?.with_password(password))
     }
 
@@ -96,24 +122,32 @@ impl Settings {
 /// Logs go to stderr; `RUST_LOG` filters them.
 pub fn start_logging(settings: &Settings) -> Result<(), String> {
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => {
-            EnvFilter::try_new(&text).map_err(|error| format!("RUST_LOG `{text}` cannot be read: {error}"))?
-        }
-        _ => EnvFilter::new("info,sea_orm_migration=warn,actix_server=warn,sqlx::postgres::notice=warn"),
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
+            .map_err(|error| format!("RUST_LOG `{text}` cannot be read: {error}"))?,
+        _ => EnvFilter::new(
+            "info,sea_orm_migration=warn,actix_server=warn,sqlx::postgres::notice=warn",
+        ),
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if settings.log_format == "json" {
         subscriber.json().init();
     } else {
-        subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+        subscriber
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init();
     }
     Ok(())
 }
 
 /// Reads `250ms`, `2s`, `10m`, `1h`, `90d`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let expected = || format!("`{text}` is no duration: write a number and ms, s, m, h or d, for example 30s");
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
+    let expected =
+        || format!("`{text}` is no duration: write a number and ms, s, m, h or d, for example 30s");
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or_else(expected)?;
     let (number, unit) = text.split_at(split);
     let number: u64 = number.parse().map_err(|_| expected())?;
     let milliseconds: u64 = match unit {
@@ -124,7 +158,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(expected()),
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(expected)
+    number
+        .checked_mul(milliseconds)
+        .map(Duration::from_millis)
+        .ok_or_else(expected)
 }
 
 #[cfg(test)]

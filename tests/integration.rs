@@ -15,6 +15,7 @@ mod import;
 mod lists;
 mod migrations;
 mod overload;
+mod program;
 mod refusals;
 mod resources;
 mod search;

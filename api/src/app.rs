@@ -33,7 +33,11 @@ pub struct ServerOptions {
 }
 
 /// Serves a library on a listening socket until a signal to stop, or until the returned server's handle stops it.
-pub fn serve(pharos: Pharos, listener: TcpListener, options: &ServerOptions) -> std::io::Result<Server> {
+pub fn serve(
+    pharos: Pharos,
+    listener: TcpListener,
+    options: &ServerOptions,
+) -> std::io::Result<Server> {
     let pharos = Data::new(pharos);
     let server = HttpServer::new(move || build(pharos.clone()).0)
         .workers(options.workers.max(1))
@@ -46,32 +50,36 @@ pub fn serve(pharos: Pharos, listener: TcpListener, options: &ServerOptions) -> 
 
 /// The OpenAPI document of everything that is mounted.
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
-    mounted(App::new().into_utoipa_app().openapi(Document::openapi())).split_for_parts().1
+    mounted(App::new().into_utoipa_app().openapi(Document::openapi()))
+        .split_for_parts()
+        .1
 }
 
 fn mounted<T>(app: utoipa_actix_web::UtoipaApp<T>) -> utoipa_actix_web::UtoipaApp<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    app.service(health::check_liveness).service(health::check_readiness).service(
-        scope("/api/v1")
-            .service(resources::list_resources)
-            .service(resources::create_resource)
-            .service(resources::find_resource)
-            .service(resources::patch_resource)
-            .service(resources::delete_resource)
-            .service(search::search_library)
-            .service(users::find_me)
-            .service(users::list_users)
-            .service(users::create_user)
-            .service(users::find_user)
-            .service(users::patch_user)
-            .service(users::delete_user)
-            .service(keys::list_keys)
-            .service(keys::create_key)
-            .service(keys::find_key)
-            .service(keys::revoke_key),
-    )
+    app.service(health::check_liveness)
+        .service(health::check_readiness)
+        .service(
+            scope("/api/v1")
+                .service(resources::list_resources)
+                .service(resources::create_resource)
+                .service(resources::find_resource)
+                .service(resources::patch_resource)
+                .service(resources::delete_resource)
+                .service(search::search_library)
+                .service(users::find_me)
+                .service(users::list_users)
+                .service(users::create_user)
+                .service(users::find_user)
+                .service(users::patch_user)
+                .service(users::delete_user)
+                .service(keys::list_keys)
+                .service(keys::create_key)
+                .service(keys::find_key)
+                .service(keys::revoke_key),
+        )
 }
 
 fn build(
@@ -88,7 +96,10 @@ fn build(
     >,
     utoipa::openapi::OpenApi,
 ) {
-    let app = App::new().wrap(from_fn(around)).app_data(pharos).into_utoipa_app();
+    let app = App::new()
+        .wrap(from_fn(around))
+        .app_data(pharos)
+        .into_utoipa_app();
     let (app, document) = mounted(app.openapi(Document::openapi())).split_for_parts();
     let app = app
         .app_data(Data::new(Paths::of(&document)))
@@ -134,7 +145,10 @@ fn method_name(method: &Method) -> &'static str {
 fn uuid_text() -> String {
     let mut bytes = [0; 16];
     service::random::Random::fill(&service::random::SystemRandom, &mut bytes);
-    uuid::Builder::from_random_bytes(bytes).into_uuid().simple().to_string()
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .simple()
+        .to_string()
 }
 
 /// Which methods each path has, for telling 405 from 404.
@@ -153,19 +167,30 @@ impl Paths {
                 (&item.patch, Method::PATCH),
                 (&item.delete, Method::DELETE),
             ];
-            let methods = methods.into_iter().filter(|(operation, _)| operation.is_some()).map(|(_, method)| method);
+            let methods = methods
+                .into_iter()
+                .filter(|(operation, _)| operation.is_some())
+                .map(|(_, method)| method);
             (segments, methods.collect())
         });
-        Self { known: known.collect() }
+        Self {
+            known: known.collect(),
+        }
     }
 
     fn methods(&self, path: &str) -> Vec<Method> {
         let asked: Vec<&str> = path.split('/').collect();
         let same = |segments: &[String]| {
             segments.len() == asked.len()
-                && segments.iter().zip(&asked).all(|(known, asked)| known == asked || (known.starts_with('{') && !asked.is_empty()))
+                && segments.iter().zip(&asked).all(|(known, asked)| {
+                    known == asked || (known.starts_with('{') && !asked.is_empty())
+                })
         };
-        self.known.iter().filter(|(segments, _)| same(segments)).flat_map(|(_, methods)| methods.clone()).collect()
+        self.known
+            .iter()
+            .filter(|(segments, _)| same(segments))
+            .flat_map(|(_, methods)| methods.clone())
+            .collect()
     }
 }
 
@@ -173,10 +198,17 @@ impl Paths {
 async fn answer_unknown(request: HttpRequest, paths: Data<Paths>) -> Result<HttpResponse, Problem> {
     let methods = paths.methods(request.path());
     if methods.is_empty() {
-        let detail = format!("there is nothing at {}: see /docs for what there is", request.path());
+        let detail = format!(
+            "there is nothing at {}: see /docs for what there is",
+            request.path()
+        );
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
-    let allowed = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let allowed = methods
+        .iter()
+        .map(Method::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     let detail = format!("{} is not possible here: use {allowed}", request.method());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
     Err(match HeaderValue::from_str(&allowed) {

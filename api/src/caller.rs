@@ -34,7 +34,9 @@ impl<T: FromRequest + 'static> FromRequest for Caller<T> {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let actor = authenticate(&request).await?;
-            let rest = T::from_request(&request, &mut payload).await.map_err(Into::into)?;
+            let rest = T::from_request(&request, &mut payload)
+                .await
+                .map_err(Into::into)?;
             Ok(Self(actor, rest))
         })
     }
@@ -52,7 +54,18 @@ fn bearer(request: &HttpRequest) -> Result<String, Problem> {
             "an API key is needed: send the header `Authorization: Bearer ph_…`".to_owned(),
         ))
     };
-    let value = request.headers().get(header::AUTHORIZATION).ok_or_else(missing)?;
-    let (scheme, secret) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(secret.trim().to_owned()) } else { Err(missing()) }
+    let value = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .ok_or_else(missing)?;
+    let (scheme, secret) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(secret.trim().to_owned())
+    } else {
+        Err(missing())
+    }
 }

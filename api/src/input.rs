@@ -35,7 +35,10 @@ impl FromRequest for JsonBody {
             .and_then(|length| length.parse::<usize>().ok());
         let mut payload = payload.take();
         Box::pin(async move {
-            if !matches!(media_type.as_deref(), Some("application/json" | "application/merge-patch+json")) {
+            if !matches!(
+                media_type.as_deref(),
+                Some("application/json" | "application/merge-patch+json")
+            ) {
                 return Err(Problem::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
                     "unsupported_media_type",
@@ -48,7 +51,11 @@ impl FromRequest for JsonBody {
             let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
             while let Some(chunk) = payload.next().await {
                 let chunk = chunk.map_err(|error| {
-                    Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", format!("the body cannot be read: {error}"))
+                    Problem::new(
+                        StatusCode::BAD_REQUEST,
+                        "unreadable_body",
+                        format!("the body cannot be read: {error}"),
+                    )
                 })?;
                 if bytes.len() + chunk.len() > LARGEST_BODY {
                     return Err(too_large());
@@ -62,21 +69,36 @@ impl FromRequest for JsonBody {
 
 fn media_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
-    value.split(';').next().map(|kind| kind.trim().to_ascii_lowercase())
+    value
+        .split(';')
+        .next()
+        .map(|kind| kind.trim().to_ascii_lowercase())
 }
 
 fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", format!("the body has more than {LARGEST_BODY} bytes"))
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("the body has more than {LARGEST_BODY} bytes"),
+    )
 }
 
 fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
-    let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
+    let malformed =
+        |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
     if bytes.is_empty() {
-        return Err(malformed("the body is empty: a JSON object is needed".to_owned()));
+        return Err(malformed(
+            "the body is empty: a JSON object is needed".to_owned(),
+        ));
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| malformed(format!("the body is not UTF-8: the byte at {} does not belong", error.valid_up_to())))?;
-    serde_json::from_str(text).map_err(|error| malformed(format!("the body is not valid JSON: {error}")))
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        malformed(format!(
+            "the body is not UTF-8: the byte at {} does not belong",
+            error.valid_up_to()
+        ))
+    })?;
+    serde_json::from_str(text)
+        .map_err(|error| malformed(format!("the body is not valid JSON: {error}")))
 }
 
 /// The members of a JSON object, taken one by one; what is left over is unknown.
@@ -89,7 +111,11 @@ pub struct Members {
 impl Members {
     pub fn new(body: Json) -> Result<Self, Problem> {
         match body {
-            Json::Object(members) => Ok(Self { members, known: Vec::new(), faults: Vec::new() }),
+            Json::Object(members) => Ok(Self {
+                members,
+                known: Vec::new(),
+                faults: Vec::new(),
+            }),
             _ => Err(Error::Invalid(vec![Fault::at("", "type", "expected a JSON object")]).into()),
         }
     }
@@ -100,7 +126,8 @@ impl Members {
     }
 
     fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
-        self.faults.push(Fault::at(format!("/{name}"), code, detail));
+        self.faults
+            .push(Fault::at(format!("/{name}"), code, detail));
     }
 
     /// A string; `Some(None)` when it is null, `None` when it is absent.
@@ -142,7 +169,10 @@ impl Members {
     }
 
     /// A list of strings of a set; `None` when it is absent or null.
-    pub fn parsed_list<T: std::str::FromStr<Err = String>>(&mut self, name: &'static str) -> Option<Vec<T>> {
+    pub fn parsed_list<T: std::str::FromStr<Err = String>>(
+        &mut self,
+        name: &'static str,
+    ) -> Option<Vec<T>> {
         let items = match self.take(name)? {
             Json::Null => return None,
             Json::Array(items) => items,
@@ -185,7 +215,11 @@ impl Members {
         let text = self.text(name).flatten()?;
         let time = service::time::parse_timestamp(&text);
         if time.is_none() {
-            self.fault(name, "format", "expected an RFC 3339 time such as 2026-01-31T12:00:00Z");
+            self.fault(
+                name,
+                "format",
+                "expected an RFC 3339 time such as 2026-01-31T12:00:00Z",
+            );
         }
         time
     }
@@ -195,9 +229,17 @@ impl Members {
         let known = self.known.join(", ");
         for name in std::mem::take(&mut self.members).keys() {
             let escaped = name.replace('~', "~0").replace('/', "~1");
-            self.fault(&escaped, "unknown_field", format!("there is no such field: known are {known}"));
+            self.fault(
+                &escaped,
+                "unknown_field",
+                format!("there is no such field: known are {known}"),
+            );
         }
-        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults).into()) }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(self.faults).into())
+        }
     }
 }
 
@@ -210,11 +252,18 @@ pub struct Parameters {
 impl Parameters {
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let mut pairs = VecDeque::new();
-        for pair in request.query_string().split('&').filter(|pair| !pair.is_empty()) {
+        for pair in request
+            .query_string()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             pairs.push_back((decode(name)?, decode(value)?));
         }
-        Ok(Self { pairs, known: Vec::new() })
+        Ok(Self {
+            pairs,
+            known: Vec::new(),
+        })
     }
 
     pub fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
@@ -224,7 +273,11 @@ impl Parameters {
         };
         let value = self.pairs.remove(index).map(|(_, value)| value);
         if self.pairs.iter().any(|(other, _)| other == name) {
-            return Err(Problem::parameter(name, "duplicate", "it is given more than once"));
+            return Err(Problem::parameter(
+                name,
+                "duplicate",
+                "it is given more than once",
+            ));
         }
         Ok(value)
     }
@@ -233,7 +286,11 @@ impl Parameters {
         self.text(name)?
             .map(|text| {
                 text.parse().map_err(|_| {
-                    Problem::parameter(name, "type", format!("expected a whole number, found `{}`", shortened(&text)))
+                    Problem::parameter(
+                        name,
+                        "type",
+                        format!("expected a whole number, found `{}`", shortened(&text)),
+                    )
                 })
             })
             .transpose()
@@ -243,9 +300,11 @@ impl Parameters {
         match self.text(name)?.as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(other) => {
-                Err(Problem::parameter(name, "type", format!("expected true or false, found `{}`", shortened(other))))
-            }
+            Some(other) => Err(Problem::parameter(
+                name,
+                "type",
+                format!("expected true or false, found `{}`", shortened(other)),
+            )),
         }
     }
 
@@ -255,7 +314,11 @@ impl Parameters {
             Some((name, _)) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "unknown_parameter",
-                format!("there is no parameter `{}`: known are {}", shortened(name), self.known.join(", ")),
+                format!(
+                    "there is no parameter `{}`: known are {}",
+                    shortened(name),
+                    self.known.join(", ")
+                ),
             )),
         }
     }
@@ -267,9 +330,16 @@ fn shortened(text: &str) -> String {
 
 fn decode(text: &str) -> Result<String, Problem> {
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", "the query string is not UTF-8 after decoding %XX")
-    })
+    percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_parameter",
+                "the query string is not UTF-8 after decoding %XX",
+            )
+        })
 }
 
 /// The id in a path.
@@ -282,7 +352,11 @@ impl FromRequest for PathId {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().get("id").unwrap_or_default();
         let id = Uuid::try_parse(text).map(Self).map_err(|_| {
-            Problem::parameter("id", "format", format!("expected an id (UUID), found `{}`", shortened(text)))
+            Problem::parameter(
+                "id",
+                "format",
+                format!("expected an id (UUID), found `{}`", shortened(text)),
+            )
         });
         std::future::ready(id)
     }
@@ -309,7 +383,11 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
         ));
     };
     let malformed = || {
-        Problem::parameter("If-Match", "format", "expected `*` or ETags in double quotes, separated by commas")
+        Problem::parameter(
+            "If-Match",
+            "format",
+            "expected `*` or ETags in double quotes, separated by commas",
+        )
     };
     let value = value.to_str().map_err(|_| malformed())?.trim();
     if value == "*" {
@@ -320,7 +398,11 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
         // A weak tag never matches where a strong comparison is asked for (RFC 9110, 13.1.1).
         let weak = tag.starts_with("W/");
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
-        let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).filter(|tag| !tag.contains('"')).ok_or_else(malformed)?;
+        let opaque = tag
+            .strip_prefix('"')
+            .and_then(|tag| tag.strip_suffix('"'))
+            .filter(|tag| !tag.contains('"'))
+            .ok_or_else(malformed)?;
         if let (false, Ok(version)) = (weak, opaque.parse()) {
             versions.push(version);
         }
@@ -330,9 +412,16 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
 
 /// Whether `If-None-Match` names this version.
 pub fn is_unchanged(request: &HttpRequest, version: i64) -> bool {
-    let Some(value) = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) else {
+    let Some(value) = request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+    else {
         return false;
     };
     let current = format!("\"{version}\"");
-    value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current)
+    value
+        .split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current)
 }

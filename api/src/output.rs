@@ -1,7 +1,7 @@
 //! What goes out: single items with their ETag, lists with their Link.
 
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -9,16 +9,26 @@ use service::Error;
 
 use crate::problem::Problem;
 
-const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// A JSON body.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<HttpResponse, Problem> {
     let bytes = serde_json::to_vec(body).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "application/json")).body(bytes))
+    Ok(HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .body(bytes))
 }
 
 /// A single item of which the version is known.
-pub fn versioned(status: StatusCode, version: i64, body: &impl Serialize) -> Result<HttpResponse, Problem> {
+pub fn versioned(
+    status: StatusCode,
+    version: i64,
+    body: &impl Serialize,
+) -> Result<HttpResponse, Problem> {
     let mut response = json(status, body)?;
     if let Ok(etag) = HeaderValue::from_str(&format!("\"{version}\"")) {
         response.headers_mut().insert(header::ETAG, etag);
@@ -35,9 +45,18 @@ pub fn located(mut response: HttpResponse, path: &str) -> HttpResponse {
 }
 
 /// Adds the `Link` to the next page: the same request with the next cursor.
-pub fn linked(mut response: HttpResponse, request: &HttpRequest, next_cursor: Option<&str>) -> HttpResponse {
-    let Some(cursor) = next_cursor else { return response };
-    let kept = request.query_string().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+pub fn linked(
+    mut response: HttpResponse,
+    request: &HttpRequest,
+    next_cursor: Option<&str>,
+) -> HttpResponse {
+    let Some(cursor) = next_cursor else {
+        return response;
+    };
+    let kept = request
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let mut query: Vec<&str> = kept.collect();
     let cursor = format!("cursor={}", utf8_percent_encode(cursor, PARAMETER));
     query.push(&cursor);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use service::database::{DatabaseError, observe};
@@ -81,7 +81,8 @@ impl Problem {
     }
 
     fn retry_later(code: &'static str, detail: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_header(header::RETRY_AFTER, RETRY_AFTER)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
+            .with_header(header::RETRY_AFTER, RETRY_AFTER)
     }
 }
 
@@ -91,7 +92,13 @@ impl From<Fault> for ProblemFault {
             Place::Pointer(pointer) => (Some(pointer), None, None),
             Place::Parameter { name, position } => (None, Some(name), position),
         };
-        Self { pointer, parameter, position, code: fault.code, detail: fault.detail }
+        Self {
+            pointer,
+            parameter,
+            position,
+            code: fault.code,
+            detail: fault.detail,
+        }
     }
 }
 
@@ -100,7 +107,8 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         match error {
             Error::Invalid(faults) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", detail).with_faults(faults)
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", detail)
+                    .with_faults(faults)
             }
             Error::BadParameter(faults) => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_parameter", detail).with_faults(faults)
@@ -114,8 +122,12 @@ impl From<Error> for Problem {
                 }
             }
             Error::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
-            Error::Unauthenticated(_) => Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
-                .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"pharos\"")),
+            Error::Unauthenticated(_) => {
+                Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).with_header(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"pharos\""),
+                )
+            }
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             Error::Internal(_) => internal(&detail),
             Error::Database(error) => from_database(&error),
@@ -128,29 +140,58 @@ fn from_database(error: &DatabaseError) -> Problem {
     match error {
         DatabaseError::Busy(_) => {
             log(error);
-            Problem::retry_later("busy", "the server is busy: repeat the request after the time in Retry-After")
+            Problem::retry_later(
+                "busy",
+                "the server is busy: repeat the request after the time in Retry-After",
+            )
         }
         DatabaseError::Unavailable(_) | DatabaseError::Collision(_) => {
             log(error);
-            Problem::retry_later("unavailable", "the database cannot be reached now: repeat the request after the time in Retry-After")
+            Problem::retry_later(
+                "unavailable",
+                "the database cannot be reached now: repeat the request after the time in Retry-After",
+            )
         }
         DatabaseError::Timeout(_) => {
             log(error);
-            Problem::retry_later("timeout", "the request took too long: narrow it or repeat it later")
+            Problem::retry_later(
+                "timeout",
+                "the request took too long: narrow it or repeat it later",
+            )
         }
         DatabaseError::Full(_) => {
             log(error);
-            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "no_space", "there is no space left to store this")
+            Problem::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no_space",
+                "there is no space left to store this",
+            )
         }
-        DatabaseError::Duplicate(_) => Problem::new(StatusCode::CONFLICT, "conflict", "something with this unique value exists already"),
-        DatabaseError::ForeignKey(_) => Problem::new(StatusCode::CONFLICT, "conflict", "something that this refers to does not exist"),
+        DatabaseError::Duplicate(_) => Problem::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            "something with this unique value exists already",
+        ),
+        DatabaseError::ForeignKey(_) => Problem::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            "something that this refers to does not exist",
+        ),
         DatabaseError::Other(text) => internal(text),
     }
 }
 
 fn internal(cause: &str) -> Problem {
-    tracing::error!(cause, request_id = observe::request_id().as_deref(), "a request failed");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong in the server; its log has the cause under this request id")
+    tracing::error!(
+        cause,
+        request_id = observe::request_id().as_deref(),
+        "a request failed"
+    );
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "something went wrong in the server; its log has the cause under this request id",
+    )
 }
 
 fn log(error: &DatabaseError) {

@@ -29,7 +29,9 @@ pub struct SteppingClock {
 impl SteppingClock {
     /// Starts at `start`.
     pub fn new(start: DateTime<Utc>) -> Self {
-        Self { microseconds: AtomicI64::new(start.timestamp_micros()) }
+        Self {
+            microseconds: AtomicI64::new(start.timestamp_micros()),
+        }
     }
 }
 

@@ -17,16 +17,30 @@ pub enum Place {
     /// A JSON pointer into the body (RFC 6901).
     Pointer(String),
     /// A query or path parameter; with the character position (from 0) inside its value where that helps.
-    Parameter { name: &'static str, position: Option<usize> },
+    Parameter {
+        name: &'static str,
+        position: Option<usize>,
+    },
 }
 
 impl Fault {
     pub fn at(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { place: Place::Pointer(pointer.into()), code, detail: detail.into() }
+        Self {
+            place: Place::Pointer(pointer.into()),
+            code,
+            detail: detail.into(),
+        }
     }
 
     pub fn parameter(name: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { place: Place::Parameter { name, position: None }, code, detail: detail.into() }
+        Self {
+            place: Place::Parameter {
+                name,
+                position: None,
+            },
+            code,
+            detail: detail.into(),
+        }
     }
 
     pub fn parameter_at(
@@ -35,8 +49,15 @@ impl Fault {
         code: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        let place = Place::Parameter { name, position: Some(position) };
-        Self { place, code, detail: detail.into() }
+        let place = Place::Parameter {
+            name,
+            position: Some(position),
+        };
+        Self {
+            place,
+            code,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -76,8 +97,14 @@ fn describe(faults: &[Fault]) -> String {
         .map(|fault| match &fault.place {
             Place::Pointer(pointer) if pointer.is_empty() => fault.detail.clone(),
             Place::Pointer(pointer) => format!("{pointer}: {}", fault.detail),
-            Place::Parameter { name, position: None } => format!("{name}: {}", fault.detail),
-            Place::Parameter { name, position: Some(position) } => {
+            Place::Parameter {
+                name,
+                position: None,
+            } => format!("{name}: {}", fault.detail),
+            Place::Parameter {
+                name,
+                position: Some(position),
+            } => {
                 format!("{name} at {position}: {}", fault.detail)
             }
         })

@@ -44,7 +44,10 @@ pub struct Environment {
 
 impl Default for Environment {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
     }
 }
 
@@ -81,11 +84,15 @@ impl Pharos {
     /// A library on a database whose schema is up to date.
     pub async fn on(database: Database, environment: Environment) -> Result<Self, Error> {
         let secret = cursor_secret(&database, &environment).await?;
-        let search: Arc<dyn FullTextSearch> = Arc::from(search::full_text_search(database.backend()));
+        let search: Arc<dyn FullTextSearch> =
+            Arc::from(search::full_text_search(database.backend()));
         if let Some(statement) = search.renumber_changes() {
             database
                 .write(move |transaction| async move {
-                    transaction.execute_unprepared(statement).await.map_err(DatabaseError::from)?;
+                    transaction
+                        .execute_unprepared(statement)
+                        .await
+                        .map_err(DatabaseError::from)?;
                     Ok(())
                 })
                 .await?;
@@ -166,7 +173,11 @@ async fn cursor_secret(database: &Database, environment: &Environment) -> Result
                     updated_at: Set(now),
                 };
                 settings::Entity::insert(row)
-                    .on_conflict(OnConflict::column(settings::Column::Name).do_nothing().to_owned())
+                    .on_conflict(
+                        OnConflict::column(settings::Column::Name)
+                            .do_nothing()
+                            .to_owned(),
+                    )
                     .exec_without_returning(&transaction)
                     .await
                     .map_err(DatabaseError::from)?;

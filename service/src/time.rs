@@ -35,7 +35,10 @@ pub mod rfc3339 {
     use chrono::{DateTime, Utc};
     use serde::Serializer;
 
-    pub fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        time: &DateTime<Utc>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::format_timestamp(*time))
     }
 

@@ -77,11 +77,16 @@ impl Scratch {
         Self { url: Server::get().url_of(&name), place: Place::Database(name) }
     }
 
-    fn path(&self) -> PathBuf {
+    /// Where a SQLite database is; other files put there go with it.
+    pub fn folder_of_files(&self) -> &Path {
         match &self.place {
-            Place::Folder(folder) => folder.join("pharos.db"),
+            Place::Folder(folder) => folder,
             Place::Database(name) => panic!("{name} is no file"),
         }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder_of_files().join("pharos.db")
     }
 
     /// Runs statements as another tool would, on a connection of its own.

@@ -11,7 +11,9 @@ use crate::problem::Problem;
 #[utoipa::path(tag = "operations", responses((status = 200, description = "The process runs", content_type = "text/plain", body = String)))]
 #[get("/livez")]
 pub async fn check_liveness() -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body("ok\n")
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body("ok\n")
 }
 
 /// Answers 200 when the database answers and its schema is up to date.
@@ -22,5 +24,7 @@ pub async fn check_liveness() -> HttpResponse {
 #[get("/readyz")]
 pub async fn check_readiness(pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
     pharos.check_readiness().await?;
-    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body("ready\n"))
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body("ready\n"))
 }

@@ -26,7 +26,10 @@ pub struct KeyList {
 
 /// A key to be created.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "the OpenAPI document's view of a body that Members reads")]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of a body that Members reads"
+)]
 pub struct NewKeyBody {
     /// What the key is for.
     #[schema(max_length = 200)]
@@ -48,15 +51,30 @@ pub struct NewKeyBody {
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/keys")]
-pub async fn list_keys(request: HttpRequest, caller: Caller, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn list_keys(
+    request: HttpRequest,
+    caller: Caller,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     caller.0.require_key_management()?;
     let mut parameters = Parameters::of(&request)?;
     let (limit, cursor) = (parameters.number("limit")?, parameters.text("cursor")?);
     parameters.finish()?;
-    let user_id = if caller.0.may(Scope::Admin) { None } else { Some(caller.0.user_id) };
+    let user_id = if caller.0.may(Scope::Admin) {
+        None
+    } else {
+        Some(caller.0.user_id)
+    };
     let page = pharos.list_keys(user_id, limit, cursor.as_deref()).await?;
-    let body = KeyList { items: page.items, next_cursor: page.next_cursor };
-    Ok(linked(json(StatusCode::OK, &body)?, &request, body.next_cursor.as_deref()))
+    let body = KeyList {
+        items: page.items,
+        next_cursor: page.next_cursor,
+    };
+    Ok(linked(
+        json(StatusCode::OK, &body)?,
+        &request,
+        body.next_cursor.as_deref(),
+    ))
 }
 
 /// Creates a key. The secret is in this reply only.
@@ -66,7 +84,11 @@ pub async fn list_keys(request: HttpRequest, caller: Caller, pharos: Data<Pharos
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[post("/keys")]
-pub async fn create_key(request: HttpRequest, Caller(actor, body): Caller<JsonBody>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn create_key(
+    request: HttpRequest,
+    Caller(actor, body): Caller<JsonBody>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     actor.require_key_management()?;
     Parameters::of(&request)?.finish()?;
     let mut members = Members::new(body.0)?;
@@ -82,7 +104,10 @@ pub async fn create_key(request: HttpRequest, Caller(actor, body): Caller<JsonBo
         narrow_to_own(&mut new, &actor)?;
     }
     let created = pharos.create_key(new).await?;
-    Ok(located(json(StatusCode::CREATED, &created)?, &format!("/api/v1/keys/{}", created.key.id)))
+    Ok(located(
+        json(StatusCode::CREATED, &created)?,
+        &format!("/api/v1/keys/{}", created.key.id),
+    ))
 }
 
 /// A key never reaches further than the one that made it.
@@ -104,7 +129,11 @@ fn narrow_to_own(new: &mut NewKey, actor: &Actor) -> Result<(), Problem> {
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/keys/{id}")]
-pub async fn find_key(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn find_key(
+    request: HttpRequest,
+    Caller(actor, id): Caller<PathId>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
     json(StatusCode::OK, &own_key(&actor, &pharos, id.0).await?)
 }
@@ -116,7 +145,11 @@ pub async fn find_key(request: HttpRequest, Caller(actor, id): Caller<PathId>, p
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[delete("/keys/{id}")]
-pub async fn revoke_key(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn revoke_key(
+    request: HttpRequest,
+    Caller(actor, id): Caller<PathId>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
     own_key(&actor, &pharos, id.0).await?;
     json(StatusCode::OK, &pharos.revoke_key(id.0).await?)
@@ -127,7 +160,11 @@ async fn own_key(actor: &Actor, pharos: &Pharos, id: Uuid) -> Result<Key, Proble
     actor.require_key_management()?;
     let key = pharos.find_key(id).await?;
     if key.user_id != actor.user_id && !actor.may(Scope::Admin) {
-        return Err(Error::NotFound { kind: "key", id: id.to_string() }.into());
+        return Err(Error::NotFound {
+            kind: "key",
+            id: id.to_string(),
+        }
+        .into());
     }
     Ok(key)
 }

@@ -8,12 +8,14 @@ use actix_web::{HttpResponse, get};
 pub async fn show_home() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'"))
         .body(include_str!("../pages/home.html"))
 }
 
 /// `/docs` is a folder.
 #[get("/docs")]
 pub async fn redirect_docs() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+    HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, "/docs/"))
+        .finish()
 }

@@ -17,7 +17,10 @@ use crate::problem::Problem;
 /// What a list takes.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "read by the OpenAPI document only; Parameters reads the request")]
+#[expect(
+    dead_code,
+    reason = "read by the OpenAPI document only; Parameters reads the request"
+)]
 pub struct ListParameters {
     /// AIP-160: `language = "en" AND metadata.pages > 300`, `subject:"Databases"`, `metadata.doi:*`, `NOT`, `OR`, `-`,
     /// parentheses. OR binds more tightly than AND.
@@ -50,7 +53,10 @@ pub struct ResourceList {
 
 /// The fields of a new resource: as in a reply, without those that the server sets. Only the title is needed.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "the OpenAPI document's view of a body that the service reads")]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of a body that the service reads"
+)]
 pub struct NewResource {
     #[schema(min_length = 1, max_length = 4_000)]
     title: String,
@@ -82,7 +88,11 @@ pub struct NewResource {
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/resources")]
-pub async fn list_resources(request: HttpRequest, caller: Caller, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn list_resources(
+    request: HttpRequest,
+    caller: Caller,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     caller.require(Scope::LibraryRead)?;
     let mut parameters = Parameters::of(&request)?;
     let list = ListRequest {
@@ -94,8 +104,16 @@ pub async fn list_resources(request: HttpRequest, caller: Caller, pharos: Data<P
     };
     parameters.finish()?;
     let page = pharos.list_resources(&list).await?;
-    let body = ResourceList { items: page.items, next_cursor: page.next_cursor, total: page.total };
-    Ok(linked(json(StatusCode::OK, &body)?, &request, body.next_cursor.as_deref()))
+    let body = ResourceList {
+        items: page.items,
+        next_cursor: page.next_cursor,
+        total: page.total,
+    };
+    Ok(linked(
+        json(StatusCode::OK, &body)?,
+        &request,
+        body.next_cursor.as_deref(),
+    ))
 }
 
 /// Creates a resource. It is on disk and can be found when the reply comes.
@@ -105,13 +123,20 @@ pub async fn list_resources(request: HttpRequest, caller: Caller, pharos: Data<P
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[post("/resources")]
-pub async fn create_resource(request: HttpRequest, Caller(actor, body): Caller<JsonBody>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn create_resource(
+    request: HttpRequest,
+    Caller(actor, body): Caller<JsonBody>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     actor.require(Scope::LibraryWrite)?;
     Parameters::of(&request)?.finish()?;
     let fields = ResourceFields::from_json(body.0)?;
     let resource = pharos.create_resource(&actor, fields).await?;
     let response = versioned(StatusCode::CREATED, resource.version, &resource)?;
-    Ok(located(response, &format!("/api/v1/resources/{}", resource.id)))
+    Ok(located(
+        response,
+        &format!("/api/v1/resources/{}", resource.id),
+    ))
 }
 
 /// Reads a resource.
@@ -122,7 +147,11 @@ pub async fn create_resource(request: HttpRequest, Caller(actor, body): Caller<J
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/resources/{id}")]
-pub async fn find_resource(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn find_resource(
+    request: HttpRequest,
+    Caller(actor, id): Caller<PathId>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     actor.require(Scope::LibraryRead)?;
     Parameters::of(&request)?.finish()?;
     let resource = pharos.find_resource(id.0).await?;
@@ -160,7 +189,11 @@ pub async fn patch_resource(
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[delete("/resources/{id}")]
-pub async fn delete_resource(request: HttpRequest, Caller(actor, (id, if_match)): Caller<(PathId, IfMatch)>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn delete_resource(
+    request: HttpRequest,
+    Caller(actor, (id, if_match)): Caller<(PathId, IfMatch)>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     actor.require(Scope::LibraryWrite)?;
     Parameters::of(&request)?.finish()?;
     pharos.delete_resource(id.0, if_match.0).await?;

@@ -19,7 +19,10 @@ use crate::problem::Problem;
 /// What a search takes.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "read by the OpenAPI document only; Parameters reads the request")]
+#[expect(
+    dead_code,
+    reason = "read by the OpenAPI document only; Parameters reads the request"
+)]
 pub struct SearchParameters {
     /// Words, `"a phrase"`, `OR`, `-not`, `prefix*`, `field:value` with title, creator, subject, description, language,
     /// type, `year:2001..2010`. No string is an error; a blank one matches everything.
@@ -45,7 +48,10 @@ pub struct SearchParameters {
 
 /// A page of matches.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "the OpenAPI document's view of what the service writes")]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of what the service writes"
+)]
 pub struct SearchReply {
     items: Vec<SearchItem>,
     /// How many match in all.
@@ -59,7 +65,10 @@ pub struct SearchReply {
 
 /// A match.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "the OpenAPI document's view of what the service writes")]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of what the service writes"
+)]
 pub struct SearchItem {
     kind: String,
     id: Uuid,
@@ -84,7 +93,11 @@ pub struct FacetCount {
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/search")]
-pub async fn search_library(request: HttpRequest, caller: Caller, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn search_library(
+    request: HttpRequest,
+    caller: Caller,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     caller.require(Scope::LibraryRead)?;
     let mut parameters = Parameters::of(&request)?;
     let search = SearchRequest {
@@ -104,17 +117,35 @@ pub async fn search_library(request: HttpRequest, caller: Caller, pharos: Data<P
     }
     parameters.finish()?;
     let reply = pharos.search(&search).await?;
-    Ok(linked(json(StatusCode::OK, &reply)?, &request, reply.next_cursor.as_deref()))
+    Ok(linked(
+        json(StatusCode::OK, &reply)?,
+        &request,
+        reply.next_cursor.as_deref(),
+    ))
 }
 
 fn facets(text: Option<&str>) -> Result<Vec<Facet>, Problem> {
-    let names = text.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names = text
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
     names
         .map(|name| {
-            FACETS.into_iter().find(|facet| facet.name() == name).ok_or_else(|| {
-                let known = FACETS.map(Facet::name).join(", ");
-                Problem::parameter("facets", "enum", format!("`{}` is no facet: use {known}", name.chars().take(40).collect::<String>()))
-            })
+            FACETS
+                .into_iter()
+                .find(|facet| facet.name() == name)
+                .ok_or_else(|| {
+                    let known = FACETS.map(Facet::name).join(", ");
+                    Problem::parameter(
+                        "facets",
+                        "enum",
+                        format!(
+                            "`{}` is no facet: use {known}",
+                            name.chars().take(40).collect::<String>()
+                        ),
+                    )
+                })
         })
         .collect()
 }

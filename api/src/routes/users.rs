@@ -17,7 +17,10 @@ use crate::problem::Problem;
 /// What a plain list takes.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "read by the OpenAPI document only; Parameters reads the request")]
+#[expect(
+    dead_code,
+    reason = "read by the OpenAPI document only; Parameters reads the request"
+)]
 pub struct PageParameters {
     /// Items on a page.
     #[param(minimum = 1, maximum = 200, default = 25)]
@@ -36,7 +39,10 @@ pub struct UserList {
 
 /// A user to be created.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "the OpenAPI document's view of a body that Members reads")]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of a body that Members reads"
+)]
 pub struct NewUserBody {
     #[schema(max_length = 254, example = "ada@example.org")]
     email: String,
@@ -48,7 +54,10 @@ pub struct NewUserBody {
 
 /// What is to change about a user; absent stays.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "the OpenAPI document's view of a body that Members reads")]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of a body that Members reads"
+)]
 pub struct UserPatch {
     #[schema(max_length = 200)]
     display_name: Option<String>,
@@ -77,11 +86,23 @@ pub struct Me {
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/me")]
-pub async fn find_me(request: HttpRequest, caller: Caller, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn find_me(
+    request: HttpRequest,
+    caller: Caller,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
     let actor = caller.0;
     let user = pharos.find_user(actor.user_id).await?;
-    json(StatusCode::OK, &Me { user, key_id: actor.key_id, role: actor.role, scopes: actor.scopes })
+    json(
+        StatusCode::OK,
+        &Me {
+            user,
+            key_id: actor.key_id,
+            role: actor.role,
+            scopes: actor.scopes,
+        },
+    )
 }
 
 /// Lists users in the order of their addresses.
@@ -91,14 +112,25 @@ pub async fn find_me(request: HttpRequest, caller: Caller, pharos: Data<Pharos>)
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/users")]
-pub async fn list_users(request: HttpRequest, caller: Caller, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn list_users(
+    request: HttpRequest,
+    caller: Caller,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     caller.require(Scope::Admin)?;
     let mut parameters = Parameters::of(&request)?;
     let (limit, cursor) = (parameters.number("limit")?, parameters.text("cursor")?);
     parameters.finish()?;
     let page = pharos.list_users(limit, cursor.as_deref()).await?;
-    let body = UserList { items: page.items, next_cursor: page.next_cursor };
-    Ok(linked(json(StatusCode::OK, &body)?, &request, body.next_cursor.as_deref()))
+    let body = UserList {
+        items: page.items,
+        next_cursor: page.next_cursor,
+    };
+    Ok(linked(
+        json(StatusCode::OK, &body)?,
+        &request,
+        body.next_cursor.as_deref(),
+    ))
 }
 
 /// Creates a user. 409 when the address is taken.
@@ -108,7 +140,11 @@ pub async fn list_users(request: HttpRequest, caller: Caller, pharos: Data<Pharo
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[post("/users")]
-pub async fn create_user(request: HttpRequest, Caller(actor, body): Caller<JsonBody>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn create_user(
+    request: HttpRequest,
+    Caller(actor, body): Caller<JsonBody>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
     let mut members = Members::new(body.0)?;
@@ -119,7 +155,10 @@ pub async fn create_user(request: HttpRequest, Caller(actor, body): Caller<JsonB
     };
     members.finish()?;
     let user = pharos.create_user(new).await?;
-    Ok(located(json(StatusCode::CREATED, &user)?, &format!("/api/v1/users/{}", user.id)))
+    Ok(located(
+        json(StatusCode::CREATED, &user)?,
+        &format!("/api/v1/users/{}", user.id),
+    ))
 }
 
 /// Reads a user.
@@ -129,7 +168,11 @@ pub async fn create_user(request: HttpRequest, Caller(actor, body): Caller<JsonB
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/users/{id}")]
-pub async fn find_user(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn find_user(
+    request: HttpRequest,
+    Caller(actor, id): Caller<PathId>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     if actor.user_id != id.0 {
         actor.require(Scope::Admin)?;
     }
@@ -144,7 +187,11 @@ pub async fn find_user(request: HttpRequest, Caller(actor, id): Caller<PathId>, 
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[patch("/users/{id}")]
-pub async fn patch_user(request: HttpRequest, Caller(actor, (id, body)): Caller<(PathId, JsonBody)>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn patch_user(
+    request: HttpRequest,
+    Caller(actor, (id, body)): Caller<(PathId, JsonBody)>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
     let mut members = Members::new(body.0)?;
@@ -164,7 +211,11 @@ pub async fn patch_user(request: HttpRequest, Caller(actor, (id, body)): Caller<
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[delete("/users/{id}")]
-pub async fn delete_user(request: HttpRequest, Caller(actor, id): Caller<PathId>, pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
+pub async fn delete_user(
+    request: HttpRequest,
+    Caller(actor, id): Caller<PathId>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
     actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
     pharos.delete_user(id.0).await?;

@@ -137,12 +137,17 @@ impl Actor {
         if self.scopes.is_none() || self.may(Scope::Admin) {
             return Ok(());
         }
-        Err(Error::Forbidden("a key that is narrowed to scopes cannot manage keys".to_owned()))
+        Err(Error::Forbidden(
+            "a key that is narrowed to scopes cannot manage keys".to_owned(),
+        ))
     }
 
     pub fn may(&self, scope: Scope) -> bool {
         self.role >= scope.least_role()
-            && self.scopes.as_ref().is_none_or(|own| own.iter().any(|own| own.includes(scope)))
+            && self
+                .scopes
+                .as_ref()
+                .is_none_or(|own| own.iter().any(|own| own.includes(scope)))
     }
 
     /// Passes when the actor has the scope; else says what is missing.

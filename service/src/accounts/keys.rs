@@ -69,7 +69,10 @@ pub struct CreatedKey {
 
 impl std::fmt::Debug for CreatedKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CreatedKey").field("key", &self.key).field("secret", &"***").finish()
+        f.debug_struct("CreatedKey")
+            .field("key", &self.key)
+            .field("secret", &"***")
+            .finish()
     }
 }
 
@@ -122,10 +125,32 @@ impl FromRow for KeyUse {
 fn select_key_use() -> SelectStatement {
     use api_keys::Column::{ExpiresAt, Id, KeyHash, LastUsedAt, RevokedAt, Scopes, UserId};
     Query::select()
-        .columns([KeyHash, Id, UserId, api_keys::Column::Role, Scopes, ExpiresAt, RevokedAt, LastUsedAt].map(|column| (api_keys::Entity, column)))
-        .columns([users::Column::Email, users::Column::Role, users::Column::DisabledAt].map(|column| (users::Entity, column)))
+        .columns(
+            [
+                KeyHash,
+                Id,
+                UserId,
+                api_keys::Column::Role,
+                Scopes,
+                ExpiresAt,
+                RevokedAt,
+                LastUsedAt,
+            ]
+            .map(|column| (api_keys::Entity, column)),
+        )
+        .columns(
+            [
+                users::Column::Email,
+                users::Column::Role,
+                users::Column::DisabledAt,
+            ]
+            .map(|column| (users::Entity, column)),
+        )
         .from(api_keys::Entity)
-        .inner_join(users::Entity, Expr::col((users::Entity, users::Column::Id)).equals((api_keys::Entity, UserId)))
+        .inner_join(
+            users::Entity,
+            Expr::col((users::Entity, users::Column::Id)).equals((api_keys::Entity, UserId)),
+        )
         .take()
 }
 
@@ -133,7 +158,9 @@ fn select_key_use() -> SelectStatement {
 /// refused by every process at once.
 pub(crate) fn checker(database: &Database) -> Batcher<Hash, Option<KeyUse>> {
     let hash_column = || Expr::col((api_keys::Entity, api_keys::Column::KeyHash));
-    let one = database.build(select_key_use().and_where(hash_column().eq(vec![0_u8; 32]))).sql;
+    let one = database
+        .build(select_key_use().and_where(hash_column().eq(vec![0_u8; 32])))
+        .sql;
     let database_for_batches = database.clone();
     database.batcher(2, move |mut hashes: Vec<Hash>| {
         let database = database_for_batches.clone();
@@ -145,7 +172,8 @@ pub(crate) fn checker(database: &Database) -> Batcher<Hash, Option<KeyUse>> {
             let statement = match &hashes[..] {
                 [hash] => database.statement(&one, [hash.to_vec().into()]),
                 hashes => database.build(
-                    select_key_use().and_where(hash_column().is_in(hashes.iter().map(|hash| hash.to_vec()))),
+                    select_key_use()
+                        .and_where(hash_column().is_in(hashes.iter().map(|hash| hash.to_vec()))),
                 ),
             };
             match database.fetch_all::<KeyUse>(statement).await {
@@ -173,7 +201,11 @@ impl Pharos {
         if !secret.starts_with(PREFIX) || secret.len() > 100 {
             return Err(unknown_key());
         }
-        let key = self.key_checks.call(hash(secret)).await?.ok_or_else(unknown_key)?;
+        let key = self
+            .key_checks
+            .call(hash(secret))
+            .await?
+            .ok_or_else(unknown_key)?;
         let now = self.clock.now();
         let refused = key.revoked_at.is_some()
             || key.disabled_at.is_some()
@@ -188,12 +220,22 @@ impl Pharos {
             Some(role) => user_role.min(role.parse().map_err(Error::Internal)?),
         };
         let scopes = key.scopes.as_ref().map(read_scopes).transpose()?;
-        Ok(Actor { user_id: key.user_id, key_id: key.id, email: key.email, role, scopes, expires_at: key.expires_at })
+        Ok(Actor {
+            user_id: key.user_id,
+            key_id: key.id,
+            email: key.email,
+            role,
+            scopes,
+            expires_at: key.expires_at,
+        })
     }
 
     /// Keeps the time of use, at most once a minute for each key and never in a request's way.
     fn note_use(&self, key: &KeyUse, now: DateTime<Utc>) {
-        if key.last_used_at.is_some_and(|last| now - last < LAST_USE_INTERVAL) {
+        if key
+            .last_used_at
+            .is_some_and(|last| now - last < LAST_USE_INTERVAL)
+        {
             return;
         }
         if !self.last_uses.begin(key.id, now) {
@@ -203,7 +245,11 @@ impl Pharos {
         self.database.spawn(async move {
             let result = database
                 .write(move |transaction| async move {
-                    let row = api_keys::ActiveModel { last_used_at: Set(Some(now)), updated_at: Set(now), ..Default::default() };
+                    let row = api_keys::ActiveModel {
+                        last_used_at: Set(Some(now)),
+                        updated_at: Set(now),
+                        ..Default::default()
+                    };
                     api_keys::Entity::update_many()
                         .set(row)
                         .filter(api_keys::Column::Id.eq(id))
@@ -223,11 +269,16 @@ impl Pharos {
     pub async fn create_key(&self, new: NewKey) -> Result<CreatedKey, Error> {
         let now = self.clock.now();
         if new.name.chars().count() > LONGEST_NAME || new.name.contains('\0') {
-            let detail = format!("at most {LONGEST_NAME} characters, none of them U+0000, are allowed");
+            let detail =
+                format!("at most {LONGEST_NAME} characters, none of them U+0000, are allowed");
             return Err(Error::Invalid(vec![Fault::at("/name", "too_long", detail)]));
         }
         if new.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Err(Error::Invalid(vec![Fault::at("/expires_at", "out_of_range", "expected a time in the future")]));
+            return Err(Error::Invalid(vec![Fault::at(
+                "/expires_at",
+                "out_of_range",
+                "expected a time in the future",
+            )]));
         }
         let mut bytes = [0; 32];
         self.random.fill(&mut bytes);
@@ -244,7 +295,10 @@ impl Pharos {
             last_used_at: None,
             created_at: now,
         };
-        let created = CreatedKey { key: key.clone(), secret: secret.clone() };
+        let created = CreatedKey {
+            key: key.clone(),
+            secret: secret.clone(),
+        };
         let key_hash = hash(&secret).to_vec();
         self.database
             .write(move |transaction| {
@@ -264,11 +318,16 @@ impl Pharos {
                         created_at: Set(key.created_at),
                         updated_at: Set(key.created_at),
                     };
-                    match api_keys::Entity::insert(row).exec_without_returning(&transaction).await.map_err(DatabaseError::from) {
+                    match api_keys::Entity::insert(row)
+                        .exec_without_returning(&transaction)
+                        .await
+                        .map_err(DatabaseError::from)
+                    {
                         Ok(_) => Ok(()),
-                        Err(DatabaseError::ForeignKey(_)) => {
-                            Err(Error::NotFound { kind: "user", id: key.user_id.to_string() })
-                        }
+                        Err(DatabaseError::ForeignKey(_)) => Err(Error::NotFound {
+                            kind: "user",
+                            id: key.user_id.to_string(),
+                        }),
                         Err(error) => Err(error.into()),
                     }
                 }
@@ -286,22 +345,38 @@ impl Pharos {
     ) -> Result<Page<Key>, Error> {
         let limit = checked_limit(limit)?;
         let binding = format!("keys\u{1}{user_id:?}");
-        let mut query = api_keys::Entity::find().order_by_desc(api_keys::Column::Id).limit(limit + 1);
+        let mut query = api_keys::Entity::find()
+            .order_by_desc(api_keys::Column::Id)
+            .limit(limit + 1);
         if let Some(user_id) = user_id {
             query = query.filter(api_keys::Column::UserId.eq(user_id));
         }
         if let Some(cursor) = cursor {
             let position = self.cursors.read(&binding, cursor)?;
-            let id = position.as_str().and_then(|id| Uuid::try_parse(id).ok()).unwrap_or_default();
+            let id = position
+                .as_str()
+                .and_then(|id| Uuid::try_parse(id).ok())
+                .unwrap_or_default();
             query = query.filter(api_keys::Column::Id.lt(id));
         }
-        let rows = query.all(&self.database).await.map_err(DatabaseError::from)?;
-        let keys = rows.into_iter().map(Key::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(keys, limit, |last| self.cursors.write(&binding, &json!(last.id))))
+        let rows = query
+            .all(&self.database)
+            .await
+            .map_err(DatabaseError::from)?;
+        let keys = rows
+            .into_iter()
+            .map(Key::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(keys, limit, |last| {
+            self.cursors.write(&binding, &json!(last.id))
+        }))
     }
 
     pub async fn find_key(&self, id: Uuid) -> Result<Key, Error> {
-        let found = api_keys::Entity::find_by_id(id).one(&self.database).await.map_err(DatabaseError::from)?;
+        let found = api_keys::Entity::find_by_id(id)
+            .one(&self.database)
+            .await
+            .map_err(DatabaseError::from)?;
         found.ok_or_else(|| key_not_found(id))?.try_into()
     }
 
@@ -318,7 +393,11 @@ impl Pharos {
                 let mut key: Key = found.ok_or_else(|| key_not_found(id))?.try_into()?;
                 if key.revoked_at.is_none() {
                     key.revoked_at = Some(now);
-                    let row = api_keys::ActiveModel { revoked_at: Set(Some(now)), updated_at: Set(now), ..Default::default() };
+                    let row = api_keys::ActiveModel {
+                        revoked_at: Set(Some(now)),
+                        updated_at: Set(now),
+                        ..Default::default()
+                    };
                     api_keys::Entity::update_many()
                         .set(row)
                         .filter(api_keys::Column::Id.eq(id))
@@ -333,7 +412,10 @@ impl Pharos {
 }
 
 fn key_not_found(id: Uuid) -> Error {
-    Error::NotFound { kind: "key", id: id.to_string() }
+    Error::NotFound {
+        kind: "key",
+        id: id.to_string(),
+    }
 }
 
 fn read_scopes(scopes: &Json) -> Result<Vec<Scope>, Error> {
@@ -341,7 +423,13 @@ fn read_scopes(scopes: &Json) -> Result<Vec<Scope>, Error> {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|scope| scope.as_str().unwrap_or_default().parse().map_err(Error::Internal))
+        .map(|scope| {
+            scope
+                .as_str()
+                .unwrap_or_default()
+                .parse()
+                .map_err(Error::Internal)
+        })
         .collect()
 }
 
@@ -354,7 +442,10 @@ impl TryFrom<api_keys::Model> for Key {
             user_id: model.user_id,
             name: model.name,
             prefix: model.prefix,
-            role: model.role.map(|role| role.parse().map_err(Error::Internal)).transpose()?,
+            role: model
+                .role
+                .map(|role| role.parse().map_err(Error::Internal))
+                .transpose()?,
             scopes: model.scopes.as_ref().map(read_scopes).transpose()?,
             expires_at: model.expires_at,
             revoked_at: model.revoked_at,
@@ -374,7 +465,10 @@ impl LastUses {
     /// Whether this use is to be written.
     fn begin(&self, id: Uuid, now: DateTime<Utc>) -> bool {
         let mut noted = self.noted.lock();
-        if noted.get(&id).is_some_and(|last| now - *last < LAST_USE_INTERVAL) {
+        if noted
+            .get(&id)
+            .is_some_and(|last| now - *last < LAST_USE_INTERVAL)
+        {
             return false;
         }
         noted.retain(|_, last| now - *last < LAST_USE_INTERVAL);

@@ -62,15 +62,26 @@ impl NewUser {
             && self.email.split_once('@').is_some_and(|(local, domain)| {
                 !local.is_empty() && !domain.is_empty() && !domain.contains('@')
             })
-            && !self.email.chars().any(|c| c.is_whitespace() || c.is_control());
+            && !self
+                .email
+                .chars()
+                .any(|c| c.is_whitespace() || c.is_control());
         let mut faults = Vec::new();
         if !well_formed {
-            faults.push(Fault::at("/email", "format", "expected an address such as ada@example.org"));
+            faults.push(Fault::at(
+                "/email",
+                "format",
+                "expected an address such as ada@example.org",
+            ));
         }
         if let Some(name) = &self.display_name {
             check_name(name, &mut faults);
         }
-        if faults.is_empty() { Ok(self) } else { Err(Error::Invalid(faults)) }
+        if faults.is_empty() {
+            Ok(self)
+        } else {
+            Err(Error::Invalid(faults))
+        }
     }
 }
 
@@ -138,15 +149,19 @@ impl Pharos {
             .await;
         match result {
             Ok(()) => Ok(created),
-            Err(Error::Database(DatabaseError::Duplicate(_))) => {
-                Err(Error::Conflict(format!("a user with the address {} exists already", created.email)))
-            }
+            Err(Error::Database(DatabaseError::Duplicate(_))) => Err(Error::Conflict(format!(
+                "a user with the address {} exists already",
+                created.email
+            ))),
             Err(error) => Err(error),
         }
     }
 
     pub async fn find_user(&self, id: Uuid) -> Result<User, Error> {
-        let found = Entity::find_by_id(id).one(&self.database).await.map_err(DatabaseError::from)?;
+        let found = Entity::find_by_id(id)
+            .one(&self.database)
+            .await
+            .map_err(DatabaseError::from)?;
         found.ok_or_else(|| not_found(id.to_string()))?.try_into()
     }
 
@@ -161,16 +176,28 @@ impl Pharos {
     }
 
     /// Users in the order of their addresses.
-    pub async fn list_users(&self, limit: Option<u64>, cursor: Option<&str>) -> Result<Page<User>, Error> {
+    pub async fn list_users(
+        &self,
+        limit: Option<u64>,
+        cursor: Option<&str>,
+    ) -> Result<Page<User>, Error> {
         let limit = checked_limit(limit)?;
         let mut query = Entity::find().order_by_asc(Column::Email).limit(limit + 1);
         if let Some(cursor) = cursor {
             let position = self.cursors.read("users", cursor)?;
             query = query.filter(Column::Email.gt(position.as_str().unwrap_or_default()));
         }
-        let rows = query.all(&self.database).await.map_err(DatabaseError::from)?;
-        let users = rows.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(users, limit, |last| self.cursors.write("users", &json!(last.email))))
+        let rows = query
+            .all(&self.database)
+            .await
+            .map_err(DatabaseError::from)?;
+        let users = rows
+            .into_iter()
+            .map(User::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(users, limit, |last| {
+            self.cursors.write("users", &json!(last.email))
+        }))
     }
 
     /// Changes a user. The last admin that is not disabled stays one.
@@ -227,7 +254,10 @@ impl Pharos {
                 if is_active_admin(&user) {
                     refuse_last_admin(&transaction, id).await?;
                 }
-                Entity::delete_by_id(id).exec(&transaction).await.map_err(DatabaseError::from)?;
+                Entity::delete_by_id(id)
+                    .exec(&transaction)
+                    .await
+                    .map_err(DatabaseError::from)?;
                 Ok(())
             })
             .await
@@ -235,7 +265,11 @@ impl Pharos {
 
     /// Whether nobody is there yet.
     pub async fn has_no_users(&self) -> Result<bool, Error> {
-        let first = Entity::find().limit(1).one(&self.database).await.map_err(DatabaseError::from)?;
+        let first = Entity::find()
+            .limit(1)
+            .one(&self.database)
+            .await
+            .map_err(DatabaseError::from)?;
         Ok(first.is_none())
     }
 }
@@ -245,7 +279,10 @@ fn is_active_admin(user: &User) -> bool {
 }
 
 /// Locks every admin, so that two of them cannot remove each other at once.
-async fn refuse_last_admin(transaction: &crate::database::Transaction, leaving: Uuid) -> Result<(), Error> {
+async fn refuse_last_admin(
+    transaction: &crate::database::Transaction,
+    leaving: Uuid,
+) -> Result<(), Error> {
     let admins = Entity::find()
         .filter(Column::Role.eq(Role::Admin.as_str()))
         .filter(Column::DisabledAt.is_null())
@@ -255,14 +292,19 @@ async fn refuse_last_admin(transaction: &crate::database::Transaction, leaving: 
         .await
         .map_err(DatabaseError::from)?;
     if admins.iter().all(|admin| admin.id == leaving) {
-        return Err(Error::Conflict("this is the last admin: make another user one first".to_owned()));
+        return Err(Error::Conflict(
+            "this is the last admin: make another user one first".to_owned(),
+        ));
     }
     Ok(())
 }
 
 async fn lock(transaction: &crate::database::Transaction, id: Uuid) -> Result<Model, Error> {
-    let found =
-        Entity::find_by_id(id).lock_exclusive().one(transaction).await.map_err(DatabaseError::from)?;
+    let found = Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(transaction)
+        .await
+        .map_err(DatabaseError::from)?;
     found.ok_or_else(|| not_found(id.to_string()))
 }
 

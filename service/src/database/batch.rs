@@ -49,7 +49,11 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Vec<Result<O, Error>>> + Send + 'static,
     {
-        let waiting = Waiting { calls: VecDeque::new(), origin: None, under_way: 0 };
+        let waiting = Waiting {
+            calls: VecDeque::new(),
+            origin: None,
+            under_way: 0,
+        };
         Self {
             shared: Arc::new(Shared {
                 run: Box::new(move |inputs| Box::pin(run(inputs))),
@@ -82,9 +86,11 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         if start {
             runtime.spawn(Arc::clone(&self.shared).drain());
         }
-        answer
-            .await
-            .unwrap_or_else(|_| Err(Error::Internal("a batch ended without an answer".to_owned())))
+        answer.await.unwrap_or_else(|_| {
+            Err(Error::Internal(
+                "a batch ended without an answer".to_owned(),
+            ))
+        })
     }
 }
 
@@ -99,7 +105,10 @@ impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
                     return;
                 }
                 let length = waiting.calls.len().min(BATCH_LENGTH);
-                (waiting.origin.clone(), waiting.calls.drain(..length).unzip())
+                (
+                    waiting.origin.clone(),
+                    waiting.calls.drain(..length).unzip(),
+                )
             };
             let work = (self.run)(inputs);
             let results = match origin {

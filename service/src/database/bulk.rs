@@ -52,19 +52,38 @@ pub(crate) struct BulkInsert {
 impl BulkInsert {
     fn names(&self) -> String {
         let given = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
-        given.chain(self.computed.iter().map(|(name, _)| format!("\"{name}\""))).collect::<Vec<_>>().join(", ")
+        given
+            .chain(self.computed.iter().map(|(name, _)| format!("\"{name}\"")))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn for_sqlite(&self) -> String {
         let given = (1..=self.columns.len()).map(|number| format!("?{number}"));
-        let values = given.chain(self.computed.iter().map(|(_, expression)| (*expression).to_owned()));
-        format!("INSERT INTO {} ({}) VALUES ({})", self.table, self.names(), values.collect::<Vec<_>>().join(", "))
+        let values = given.chain(
+            self.computed
+                .iter()
+                .map(|(_, expression)| (*expression).to_owned()),
+        );
+        format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            self.table,
+            self.names(),
+            values.collect::<Vec<_>>().join(", ")
+        )
     }
 
     fn for_postgres(&self) -> String {
         let given = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
-        let selected = given.chain(self.computed.iter().map(|(_, expression)| (*expression).to_owned()));
-        let typed = self.columns.iter().map(|(name, kind)| format!("\"{name}\" {}", kind.name()));
+        let selected = given.chain(
+            self.computed
+                .iter()
+                .map(|(_, expression)| (*expression).to_owned()),
+        );
+        let typed = self
+            .columns
+            .iter()
+            .map(|(name, kind)| format!("\"{name}\" {}", kind.name()));
         format!(
             "INSERT INTO {} ({}) SELECT {} FROM jsonb_to_recordset($1) AS given ({})",
             self.table,
@@ -77,7 +96,11 @@ impl BulkInsert {
 
 impl Transaction {
     /// Inserts rows, each with one value for each column of `insert`.
-    pub(crate) async fn insert_rows(&self, insert: &BulkInsert, rows: Vec<Vec<Value>>) -> Result<(), DbErr> {
+    pub(crate) async fn insert_rows(
+        &self,
+        insert: &BulkInsert,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(), DbErr> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -85,7 +108,8 @@ impl Transaction {
         if backend == DatabaseBackend::Sqlite {
             let sql = insert.for_sqlite();
             for row in rows {
-                self.execute_raw(Statement::from_sql_and_values(backend, sql.as_str(), row)).await?;
+                self.execute_raw(Statement::from_sql_and_values(backend, sql.as_str(), row))
+                    .await?;
             }
             return Ok(());
         }
@@ -93,11 +117,19 @@ impl Transaction {
             .iter()
             .map(|row| {
                 let members = insert.columns.iter().zip(row);
-                members.map(|((name, _), value)| Ok(((*name).to_owned(), to_json(value)?))).collect()
+                members
+                    .map(|((name, _), value)| Ok(((*name).to_owned(), to_json(value)?)))
+                    .collect()
             })
             .collect::<Result<_, DbErr>>()?;
         let records = Value::Json(Some(Box::new(Json::Array(records))));
-        self.execute_raw(Statement::from_sql_and_values(backend, insert.for_postgres(), [records])).await.map(|_| ())
+        self.execute_raw(Statement::from_sql_and_values(
+            backend,
+            insert.for_postgres(),
+            [records],
+        ))
+        .await
+        .map(|_| ())
     }
 }
 

@@ -37,7 +37,14 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// Whether the request may be repeated: then none of several writes in one transaction is at fault.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Unavailable(_) | Self::Full(_) | Self::Timeout(_) | Self::Collision(_))
+        matches!(
+            self,
+            Self::Busy(_)
+                | Self::Unavailable(_)
+                | Self::Full(_)
+                | Self::Timeout(_)
+                | Self::Collision(_)
+        )
     }
 
     pub(crate) fn is_collision(&self) -> bool {
@@ -118,14 +125,20 @@ fn from_sqlx(error: &SqlxError) -> DatabaseError {
     let Some(server) = error.as_database_error() else {
         return match error {
             SqlxError::PoolTimedOut => DatabaseError::Busy("every connection is in use".to_owned()),
-            SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::PoolClosed | SqlxError::Protocol(_) => {
-                DatabaseError::Unavailable(text)
-            }
+            SqlxError::Io(_)
+            | SqlxError::Tls(_)
+            | SqlxError::PoolClosed
+            | SqlxError::Protocol(_) => DatabaseError::Unavailable(text),
             _ => DatabaseError::Other(text),
         };
     };
     let text = server.message().to_owned();
-    let constraint = || server.constraint().unwrap_or("unnamed constraint").to_owned();
+    let constraint = || {
+        server
+            .constraint()
+            .unwrap_or("unnamed constraint")
+            .to_owned()
+    };
     match server.code().as_deref() {
         Some("23505") => DatabaseError::Duplicate(constraint()),
         Some("23503") => DatabaseError::ForeignKey(constraint()),

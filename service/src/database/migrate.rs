@@ -22,7 +22,9 @@ impl Database {
         }
         self.write(|transaction| async move {
             lock_schema(&transaction).await?;
-            Migrator::up(transaction.executor(), None).await.map_err(DatabaseError::from)?;
+            Migrator::up(transaction.executor(), None)
+                .await
+                .map_err(DatabaseError::from)?;
             Ok(())
         })
         .await

@@ -56,7 +56,10 @@ struct Inner {
 }
 
 enum Engine {
-    Sqlite { readers: Arc<Readers>, writer: Writer },
+    Sqlite {
+        readers: Arc<Readers>,
+        writer: Writer,
+    },
     Postgres(PostgresPool),
 }
 
@@ -81,12 +84,17 @@ impl Database {
             engine,
             runtime: tokio::runtime::Handle::current(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Asks whether the database answers at all, so that a wrong address is told as such.
     pub async fn probe(&self) -> Result<(), DatabaseError> {
-        match self.fetch_one::<i64>(self.statement("SELECT CAST(1 AS bigint)", [])).await {
+        match self
+            .fetch_one::<i64>(self.statement("SELECT CAST(1 AS bigint)", []))
+            .await
+        {
             Ok(_) => Ok(()),
             Err(DatabaseError::Busy(_)) => Err(DatabaseError::Unavailable(format!(
                 "{} does not answer: is the server there, and does it take this user and password?",
@@ -140,12 +148,18 @@ impl Database {
 
     /// Builds a SELECT whose LIMIT stands in the text instead of being bound: PostgreSQL then keeps one plan for it
     /// rather than planning anew each time. The limit must be the statement's last value.
-    pub fn build_limited(&self, statement: &impl sea_orm::StatementBuilder, limit: u64) -> Statement {
+    pub fn build_limited(
+        &self,
+        statement: &impl sea_orm::StatementBuilder,
+        limit: u64,
+    ) -> Statement {
         let mut statement = self.build(statement);
         if let (Some(at), Some(values)) = (statement.sql.rfind(" LIMIT "), &mut statement.values) {
             let begin = at + " LIMIT ".len();
             let placeholder = |c: char| c == '?' || c == '$' || c.is_ascii_digit();
-            let end = statement.sql[begin..].find(|c| !placeholder(c)).map_or(statement.sql.len(), |end| begin + end);
+            let end = statement.sql[begin..]
+                .find(|c| !placeholder(c))
+                .map_or(statement.sql.len(), |end| begin + end);
             statement.sql.replace_range(begin..end, &limit.to_string());
             values.0.pop();
         }
@@ -256,8 +270,11 @@ fn open_sqlite(
             DatabaseError::Unavailable(format!("cannot create {}: {error}", folder.display()))
         })?;
     }
-    let access = Access::Write { create: target.create };
-    let connection = SqliteConnection::open(path, access, options.acquire_timeout, Arc::clone(observer))?;
+    let access = Access::Write {
+        create: target.create,
+    };
+    let connection =
+        SqliteConnection::open(path, access, options.acquire_timeout, Arc::clone(observer))?;
     let readers = Readers::open(
         path,
         options.sqlite_readers,
@@ -266,7 +283,10 @@ fn open_sqlite(
         observer,
     )?;
     let writer = Writer::start(connection, options.acquire_timeout)?;
-    Ok(Engine::Sqlite { readers: Arc::new(readers), writer })
+    Ok(Engine::Sqlite {
+        readers: Arc::new(readers),
+        writer,
+    })
 }
 
 /// Reads through SeaORM's entities. Writing this way is refused: it would bypass the transaction.

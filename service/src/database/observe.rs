@@ -20,7 +20,13 @@ pub struct Origin {
 impl Origin {
     /// Method and path with ids left out, for example `GET /api/v1/resources/{id}`.
     pub fn route(&self) -> String {
-        let segments = self.path.split('/').map(|segment| if uuid::Uuid::try_parse(segment).is_ok() { "{id}" } else { segment });
+        let segments = self.path.split('/').map(|segment| {
+            if uuid::Uuid::try_parse(segment).is_ok() {
+                "{id}"
+            } else {
+                segment
+            }
+        });
         format!("{} {}", self.method, segments.collect::<Vec<_>>().join("/"))
     }
 }
@@ -32,7 +38,9 @@ pub async fn attributed<F: Future>(origin: Origin, work: F) -> F::Output {
 
 /// The id of the request that this is part of.
 pub fn request_id() -> Option<Arc<str>> {
-    ORIGIN.try_with(|origin| Arc::clone(&origin.request_id)).ok()
+    ORIGIN
+        .try_with(|origin| Arc::clone(&origin.request_id))
+        .ok()
 }
 
 /// The request that this is part of, for taking it along to another thread.
@@ -95,7 +103,9 @@ impl Observer {
             return;
         }
         let origin = ORIGIN.try_with(Clone::clone).ok();
-        let route = origin.as_ref().map_or_else(|| "-".to_owned(), Origin::route);
+        let route = origin
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), Origin::route);
         let request_id = origin.as_ref().map_or("-", |origin| &origin.request_id);
         let milliseconds = elapsed.as_secs_f64() * 1_000.0;
         if slow {

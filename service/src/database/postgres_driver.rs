@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement, StreamTrait,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement,
+    StreamTrait, TransactionTrait,
 };
 
 use super::error::DatabaseError;
@@ -72,7 +72,11 @@ impl PostgresPool {
             let opened = futures_util::future::join_all((0..minimum).map(|_| pool.acquire())).await;
             drop(opened);
         });
-        Ok(Self { connection, observer, random })
+        Ok(Self {
+            connection,
+            observer,
+            random,
+        })
     }
 
     /// Folds the rows of a statement into a state while they arrive.
@@ -128,11 +132,7 @@ impl PostgresPool {
         F: Fn(Transaction) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        let transaction = self
-            .connection
-            .begin()
-            .await
-            .map_err(DatabaseError::from)?;
+        let transaction = self.connection.begin().await.map_err(DatabaseError::from)?;
         let transaction = Transaction::on_postgres(transaction, Arc::clone(&self.observer));
         let result = work(transaction.clone()).await;
         let transaction = transaction.into_postgres()?;

@@ -33,7 +33,9 @@ impl Readers {
         observer: &Arc<Observer>,
     ) -> Result<Self, DatabaseError> {
         let idle = (0..count)
-            .map(|_| SqliteConnection::open(path, Access::Read, acquire_timeout, Arc::clone(observer)))
+            .map(|_| {
+                SqliteConnection::open(path, Access::Read, acquire_timeout, Arc::clone(observer))
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             idle: Mutex::new(idle),
@@ -109,6 +111,8 @@ where
     F: Fn(&mut S, &Row<'_>) -> Result<(), DatabaseError>,
 {
     let mut state = S::default();
-    connection.query(statement, Some(limit), |row| step(&mut state, &Row::Sqlite(row)))?;
+    connection.query(statement, Some(limit), |row| {
+        step(&mut state, &Row::Sqlite(row))
+    })?;
     Ok(state)
 }

@@ -40,7 +40,11 @@ impl Row<'_> {
     }
 
     /// Lends the bytes of a column, without a copy where the driver allows it.
-    pub fn bytes<R>(&self, index: usize, read: impl FnOnce(&[u8]) -> R) -> Result<R, DatabaseError> {
+    pub fn bytes<R>(
+        &self,
+        index: usize,
+        read: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, DatabaseError> {
         match self {
             Self::Sqlite(row) => match row.get_ref(index)? {
                 ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Ok(read(bytes)),
@@ -92,7 +96,6 @@ column!(bool, |value| match value {
 });
 column!(f64, |value| match value {
     ValueRef::Real(number) => Ok(number),
-    #[expect(clippy::cast_precision_loss, reason = "SQLite stores a whole REAL as an integer")]
     ValueRef::Integer(number) => Ok(number as f64),
     other => unexpected("a number", other),
 });
@@ -108,7 +111,8 @@ column!(DateTime<Utc>, |value| {
     let text = text(value)?;
     parse_timestamp(text).ok_or_else(|| format!("expected an RFC 3339 time, found `{text}`"))
 });
-column!(Json, |value| serde_json::from_str(text(value)?).map_err(|error| error.to_string()));
+column!(Json, |value| serde_json::from_str(text(value)?)
+    .map_err(|error| error.to_string()));
 
 /// A JSON array of strings.
 impl Column for Vec<String> {

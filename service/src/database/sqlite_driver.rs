@@ -14,9 +14,7 @@ use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
-use sea_orm::{
-    DbErr, ProxyDatabaseTrait, ProxyExecResult, ProxyRow, RuntimeErr, Statement, Value,
-};
+use sea_orm::{DbErr, ProxyDatabaseTrait, ProxyExecResult, ProxyRow, RuntimeErr, Statement, Value};
 use uuid::Uuid;
 
 use super::error::{DatabaseError, to_db_err};
@@ -200,7 +198,8 @@ impl SqliteConnection {
             }
             Ok(found)
         })?;
-        self.observer.record(&statement.sql, started, rows.len() as u64);
+        self.observer
+            .record(&statement.sql, started, rows.len() as u64);
         Ok(rows)
     }
 }
@@ -228,17 +227,20 @@ impl ProxyDatabaseTrait for SqliteConnection {
         if statement.values.is_none() {
             // Migrations send several statements in one text.
             let connection = self.connection.lock();
-            connection.execute_batch(&statement.sql).map_err(|error| to_db_err(&error))?;
+            connection
+                .execute_batch(&statement.sql)
+                .map_err(|error| to_db_err(&error))?;
             return Ok(ProxyExecResult::new(0, connection.changes()));
         }
-        let rows_affected =
-            Self::execute(self, &statement).map_err(|error| to_db_err(&error))?;
+        let rows_affected = Self::execute(self, &statement).map_err(|error| to_db_err(&error))?;
         Ok(ProxyExecResult::new(0, rows_affected))
     }
 }
 
 /// A row as SeaORM's entities read it.
-pub(super) fn to_query_result(row: &super::row::Row<'_>) -> Result<sea_orm::QueryResult, DatabaseError> {
+pub(super) fn to_query_result(
+    row: &super::row::Row<'_>,
+) -> Result<sea_orm::QueryResult, DatabaseError> {
     let super::row::Row::Sqlite(row) = row else {
         return Err(DatabaseError::Other("not a row of SQLite".to_owned()));
     };
@@ -276,8 +278,10 @@ impl ToSql for Parameter<'_> {
             Value::TinyUnsigned(Some(value)) => integer(i64::from(*value)),
             Value::SmallUnsigned(Some(value)) => integer(i64::from(*value)),
             Value::Unsigned(Some(value)) => integer(i64::from(*value)),
-            Value::BigUnsigned(Some(value)) => i64::try_from(*value)
-                .map_or_else(|error| Err(rusqlite::Error::ToSqlConversionFailure(error.into())), integer),
+            Value::BigUnsigned(Some(value)) => i64::try_from(*value).map_or_else(
+                |error| Err(rusqlite::Error::ToSqlConversionFailure(error.into())),
+                integer,
+            ),
             Value::Float(Some(value)) => Ok(ToSqlOutput::Owned(Owned::Real(f64::from(*value)))),
             Value::Double(Some(value)) => Ok(ToSqlOutput::Owned(Owned::Real(*value))),
             Value::String(Some(value)) => {
@@ -289,9 +293,7 @@ impl ToSql for Parameter<'_> {
             Value::ChronoDateTimeUtc(Some(value)) => {
                 Ok(ToSqlOutput::Owned(Owned::Text(format_timestamp(*value))))
             }
-            Value::Uuid(Some(value)) => {
-                Ok(ToSqlOutput::Borrowed(ValueRef::Blob(value.as_bytes())))
-            }
+            Value::Uuid(Some(value)) => Ok(ToSqlOutput::Borrowed(ValueRef::Blob(value.as_bytes()))),
             Value::Bool(None)
             | Value::TinyInt(None)
             | Value::SmallInt(None)
@@ -362,7 +364,10 @@ impl Kind {
             DatabaseError::Other(format!("expected {expected}, found {}", value.data_type()))
         };
         let text = || {
-            value.as_str().map(str::to_owned).map_err(|error| DatabaseError::Other(error.to_string()))
+            value
+                .as_str()
+                .map(str::to_owned)
+                .map_err(|error| DatabaseError::Other(error.to_string()))
         };
         if matches!(value, ValueRef::Null) {
             return Ok(match self {
@@ -381,7 +386,6 @@ impl Kind {
             (Self::Integer | Self::Undeclared, ValueRef::Integer(number)) => {
                 Value::BigInt(Some(number))
             }
-            #[expect(clippy::cast_precision_loss, reason = "a whole REAL may be stored as an integer")]
             (Self::Double, ValueRef::Integer(number)) => Value::Double(Some(number as f64)),
             (Self::Double | Self::Undeclared, ValueRef::Real(number)) => {
                 Value::Double(Some(number))

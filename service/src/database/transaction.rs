@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
-    DbErr, ExecResult, IntoDatabaseExecutor, QueryResult, Statement,
-    DatabaseConnectionType,
-    ProxyDatabaseConnection,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseConnectionType, DatabaseExecutor,
+    DatabaseTransaction, DbErr, ExecResult, IntoDatabaseExecutor, ProxyDatabaseConnection,
+    QueryResult, Statement,
 };
 
 use super::error::DatabaseError;
@@ -33,18 +32,24 @@ impl Transaction {
             Arc::new(Box::new(SharedConnection(connection))),
         );
         let connection = DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into();
-        Ok(Self { inner: Arc::new(Inner::Sqlite(connection)) })
+        Ok(Self {
+            inner: Arc::new(Inner::Sqlite(connection)),
+        })
     }
 
     pub(super) fn on_postgres(transaction: DatabaseTransaction, observer: Arc<Observer>) -> Self {
-        Self { inner: Arc::new(Inner::Postgres(transaction, observer)) }
+        Self {
+            inner: Arc::new(Inner::Postgres(transaction, observer)),
+        }
     }
 
     /// Takes the PostgreSQL transaction back after the unit has returned.
     pub(super) fn into_postgres(self) -> Result<DatabaseTransaction, DatabaseError> {
         match Arc::try_unwrap(self.inner) {
             Ok(Inner::Postgres(transaction, _)) => Ok(transaction),
-            _ => Err(DatabaseError::Other("a unit of work kept its transaction".to_owned())),
+            _ => Err(DatabaseError::Other(
+                "a unit of work kept its transaction".to_owned(),
+            )),
         }
     }
 
@@ -85,7 +90,7 @@ impl ConnectionTrait for Transaction {
                 let result = transaction.execute_raw(statement).await?;
                 observer.record(&sql, started, result.rows_affected());
                 Ok(result)
-            },
+            }
         }
     }
 
@@ -104,7 +109,7 @@ impl ConnectionTrait for Transaction {
                 let row = transaction.query_one_raw(statement).await?;
                 observer.record(&sql, started, u64::from(row.is_some()));
                 Ok(row)
-            },
+            }
         }
     }
 
@@ -116,7 +121,7 @@ impl ConnectionTrait for Transaction {
                 let rows = transaction.query_all_raw(statement).await?;
                 observer.record(&sql, started, rows.len() as u64);
                 Ok(rows)
-            },
+            }
         }
     }
 }

@@ -59,21 +59,25 @@ pub enum UrlError {
         "unsupported database scheme `{0}`: use sqlite:, postgres:// or postgresql://, for example sqlite://pharos-data/pharos.db?mode=rwc"
     )]
     UnsupportedScheme(String),
-    #[error(
-        "the database URL has no scheme: begin it with sqlite:, postgres:// or postgresql://"
-    )]
+    #[error("the database URL has no scheme: begin it with sqlite:, postgres:// or postgresql://")]
     MissingScheme,
     #[error("the SQLite URL names no file: use sqlite://path/to/pharos.db")]
     MissingPath,
-    #[error("sqlite in-memory databases are not supported, because every connection would see its own: name a file")]
+    #[error(
+        "sqlite in-memory databases are not supported, because every connection would see its own: name a file"
+    )]
     InMemory,
     #[error("unknown parameter `{parameter}` in the database URL: known are {known}")]
     UnknownParameter { parameter: String, known: String },
     #[error("mode `{0}` is not supported: use rwc (create when missing) or rw")]
     UnsupportedMode(String),
-    #[error("the PostgreSQL URL names no database: use postgres://user:password@host:5432/database")]
+    #[error(
+        "the PostgreSQL URL names no database: use postgres://user:password@host:5432/database"
+    )]
     MissingDatabase,
-    #[error("port `{0}` is not a number from 1 to 65535; if it is part of a password, write special characters as %XX (`/` is %2F, `?` is %3F, `#` is %23, `@` is %40)")]
+    #[error(
+        "port `{0}` is not a number from 1 to 65535; if it is part of a password, write special characters as %XX (`/` is %2F, `?` is %3F, `#` is %23, `@` is %40)"
+    )]
     InvalidPort(String),
     #[error("the {0} is not valid UTF-8 after decoding %XX: write `%` itself as %25")]
     InvalidEncoding(&'static str),
@@ -161,7 +165,9 @@ fn parse_postgres(rest: &str) -> Result<PostgresTarget, UrlError> {
     // The host has no `@`, so the last one before the final path ends the password, whatever that contains.
     let (credentials, location) = match rest.rsplit_once('@') {
         // `…/db?options=a@b`: an `@` inside the parameters is not the end of a password.
-        Some((before, _)) if before.contains('?') && before.contains('/') && !before.contains(':') => {
+        Some((before, _))
+            if before.contains('?') && before.contains('/') && !before.contains(':') =>
+        {
             (None, rest)
         }
         Some((before, after)) => (Some(before), after),
@@ -210,7 +216,11 @@ fn parse_postgres(rest: &str) -> Result<PostgresTarget, UrlError> {
     Ok(PostgresTarget {
         user,
         password,
-        host: if host.is_empty() { "localhost".to_owned() } else { host },
+        host: if host.is_empty() {
+            "localhost".to_owned()
+        } else {
+            host
+        },
         port,
         database,
         parameters,
@@ -275,7 +285,11 @@ impl fmt::Display for DatabaseUrl {
         match self {
             Self::Sqlite(target) => write!(f, "sqlite://{}", target.path),
             Self::Postgres(target) => {
-                let secret = if target.password.is_some() { ":***" } else { "" };
+                let secret = if target.password.is_some() {
+                    ":***"
+                } else {
+                    ""
+                };
                 let user = utf8_percent_encode(&target.user, COMPONENT);
                 write!(f, "postgres://{user}{secret}@{}", target.location())
             }
@@ -319,25 +333,40 @@ mod tests {
     #[test]
     fn the_password_is_never_printed() {
         let url = DatabaseUrl::parse("postgresql://u:s3cr3t@h/d?sslmode=require");
-        let printed = format!("{url:?} {}", url.as_ref().map_or(String::new(), ToString::to_string));
+        let printed = format!(
+            "{url:?} {}",
+            url.as_ref().map_or(String::new(), ToString::to_string)
+        );
         assert!(!printed.contains("s3cr3t"), "{printed}");
-        assert!(printed.contains("postgres://u:***@h:5432/d?sslmode=require"), "{printed}");
+        assert!(
+            printed.contains("postgres://u:***@h:5432/d?sslmode=require"),
+            "{printed}"
+        );
     }
 
     #[test]
     fn an_unknown_scheme_is_refused_by_name() {
         let error = DatabaseUrl::parse("mysql://u:secret@h/d").map_err(|error| error.to_string());
-        assert!(matches!(&error, Err(text) if text.contains("`mysql`") && !text.contains("secret")), "{error:?}");
+        assert!(
+            matches!(&error, Err(text) if text.contains("`mysql`") && !text.contains("secret")),
+            "{error:?}"
+        );
     }
 
     #[test]
     fn sqlite_urls_name_a_file() {
         for url in ["sqlite://data/a.db?mode=rwc", "sqlite:data/a.db"] {
             let parsed = DatabaseUrl::parse(url);
-            let target = SqliteTarget { path: "data/a.db".into(), create: true };
+            let target = SqliteTarget {
+                path: "data/a.db".into(),
+                create: true,
+            };
             assert_eq!(parsed, Ok(DatabaseUrl::Sqlite(target)));
         }
         assert_eq!(DatabaseUrl::parse("sqlite://"), Err(UrlError::MissingPath));
-        assert_eq!(DatabaseUrl::parse("sqlite::memory:"), Err(UrlError::InMemory));
+        assert_eq!(
+            DatabaseUrl::parse("sqlite::memory:"),
+            Err(UrlError::InMemory)
+        );
     }
 }

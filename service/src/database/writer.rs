@@ -61,7 +61,9 @@ where
 {
     fn run(&mut self, transaction: Transaction) -> bool {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            observe::sync_attributed(self.origin.clone(), || (self.work)(transaction).now_or_never())
+            observe::sync_attributed(self.origin.clone(), || {
+                (self.work)(transaction).now_or_never()
+            })
         }));
         let result = match outcome {
             Ok(Some(result)) => result,
@@ -120,13 +122,23 @@ impl Writer {
         Fut: Future<Output = Result<T, Error>> + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let unit = Unit { work, result: None, reply, queued_at: Instant::now(), origin: observe::current() };
-        self.queue.try_send(Box::new(unit)).map_err(|error| match error {
-            TrySendError::Full(_) => DatabaseError::Busy("the writer's queue is full".to_owned()),
-            TrySendError::Disconnected(_) => {
-                DatabaseError::Unavailable("the writer has stopped".to_owned())
-            }
-        })?;
+        let unit = Unit {
+            work,
+            result: None,
+            reply,
+            queued_at: Instant::now(),
+            origin: observe::current(),
+        };
+        self.queue
+            .try_send(Box::new(unit))
+            .map_err(|error| match error {
+                TrySendError::Full(_) => {
+                    DatabaseError::Busy("the writer's queue is full".to_owned())
+                }
+                TrySendError::Disconnected(_) => {
+                    DatabaseError::Unavailable("the writer has stopped".to_owned())
+                }
+            })?;
         answer
             .await
             .map_err(|_| DatabaseError::Unavailable("the writer has stopped".to_owned()))?
@@ -144,7 +156,11 @@ impl Group {
         connection.wait_for_locks(acquire_timeout)?;
         let connection = Arc::new(connection);
         let transaction = Transaction::on_sqlite(Arc::clone(&connection))?;
-        Ok(Self { connection, transaction, acquire_timeout })
+        Ok(Self {
+            connection,
+            transaction,
+            acquire_timeout,
+        })
     }
 
     fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>) {

@@ -35,12 +35,16 @@ fn canonicalise_at(value: &mut Json, depth: usize) -> Result<(), JsonFault> {
             }
             Ok(())
         }
-        Json::Array(items) => items.iter_mut().try_for_each(|item| canonicalise_at(item, depth + 1)),
+        Json::Array(items) => items
+            .iter_mut()
+            .try_for_each(|item| canonicalise_at(item, depth + 1)),
         Json::Object(members) => {
             if members.keys().any(|key| key.contains('\0')) {
                 return Err(JsonFault::Nul);
             }
-            members.values_mut().try_for_each(|member| canonicalise_at(member, depth + 1))
+            members
+                .values_mut()
+                .try_for_each(|member| canonicalise_at(member, depth + 1))
         }
         _ => Ok(()),
     }
@@ -55,22 +59,15 @@ fn canonical_number(number: &Number) -> Option<Number> {
         return Number::from_f64(0.0);
     }
     // From here on the shortest form has an exponent, which JSONB writes out as digits.
-    let magnitude = float.abs();
-    if magnitude >= 1e16 && magnitude < 18_446_744_073_709_551_616.0 {
-        #[expect(clippy::cast_possible_truncation, reason = "integral and within i128")]
-        let integer = float as i128;
-        // The shortest decimal form, not the exact binary value, is what is stored.
-        let shortest = format!("{float:e}").parse::<f64>().ok().map(|_| shortest_integer(float))?;
-        return shortest
-            .or(Some(integer))
-            .and_then(|integer| {
-                u64::try_from(integer)
-                    .map(Number::from)
-                    .or_else(|_| i64::try_from(integer).map(Number::from))
-                    .ok()
-            });
+    if !(1e16..18_446_744_073_709_551_616.0).contains(&float.abs()) {
+        return None;
     }
-    None
+    // The shortest decimal form, not the exact binary value, is what is stored.
+    let integer = shortest_integer(float)?;
+    u64::try_from(integer)
+        .map(Number::from)
+        .or_else(|_| i64::try_from(integer).map(Number::from))
+        .ok()
 }
 
 /// The integer that a large double's shortest decimal form names.
@@ -80,7 +77,9 @@ fn shortest_integer(float: f64) -> Option<i128> {
     let exponent: usize = exponent.parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let zeros = exponent.checked_sub(fraction.len())?;
-    format!("{whole}{fraction}{}", "0".repeat(zeros)).parse().ok()
+    format!("{whole}{fraction}{}", "0".repeat(zeros))
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -99,7 +98,11 @@ mod tests {
         ] {
             let mut value: Json = serde_json::from_str(given).unwrap();
             assert_eq!(canonicalise(&mut value), Ok(()));
-            assert_eq!(value.to_string().replace("e+", "e"), stored.replace("e+", "e"), "{given}");
+            assert_eq!(
+                value.to_string().replace("e+", "e"),
+                stored.replace("e+", "e"),
+                "{given}"
+            );
         }
     }
 }

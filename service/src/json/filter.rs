@@ -55,7 +55,11 @@ const FIELDS: [(&str, Column, Kind); 25] = [
     ("coverage", Column::Coverage, Kind::Text),
     ("rights", Column::Rights, Kind::Text),
     ("subject", Column::Subject, Kind::TextList),
-    ("classification_code", Column::ClassificationCode, Kind::Text),
+    (
+        "classification_code",
+        Column::ClassificationCode,
+        Kind::Text,
+    ),
     ("read_status", Column::ReadStatus, Kind::Text),
     ("quality_score", Column::QualityScore, Kind::Number),
     ("metadata", Column::Metadata, Kind::Json),
@@ -70,7 +74,12 @@ pub fn compile(filter: &str, json: &dyn JsonMatch) -> Result<Expr, Error> {
     parse(filter)
         .and_then(|parsed| Compiler { json }.compile(&parsed, false))
         .map_err(|fault| {
-            Error::BadParameter(vec![Fault::parameter_at("filter", fault.position, fault.code, fault.detail)])
+            Error::BadParameter(vec![Fault::parameter_at(
+                "filter",
+                fault.position,
+                fault.code,
+                fault.detail,
+            )])
         })
 }
 
@@ -81,8 +90,16 @@ struct FilterFault {
     detail: String,
 }
 
-fn fault<T>(position: usize, code: &'static str, detail: impl Into<String>) -> Result<T, FilterFault> {
-    Err(FilterFault { position, code, detail: detail.into() })
+fn fault<T>(
+    position: usize,
+    code: &'static str,
+    detail: impl Into<String>,
+) -> Result<T, FilterFault> {
+    Err(FilterFault {
+        position,
+        code,
+        detail: detail.into(),
+    })
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -109,7 +126,12 @@ enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    Restriction { path: Vec<String>, position: usize, operator: Operator, argument: Argument },
+    Restriction {
+        path: Vec<String>,
+        position: usize,
+        operator: Operator,
+        argument: Argument,
+    },
 }
 
 #[derive(Debug)]
@@ -128,7 +150,9 @@ fn tokenise(filter: &str) -> Result<Vec<(usize, Token)>, FilterFault> {
         let start = position;
         position += 1;
         let mut followed_by = |next: char| {
-            let follows = characters.peek().is_some_and(|(_, character)| *character == next);
+            let follows = characters
+                .peek()
+                .is_some_and(|(_, character)| *character == next);
             if follows {
                 characters.next();
                 position += 1;
@@ -145,7 +169,9 @@ fn tokenise(filter: &str) -> Result<Vec<(usize, Token)>, FilterFault> {
             '!' if followed_by('=') => Token::Operator(Operator::NotEqual),
             '<' if followed_by('=') => Token::Operator(Operator::Compare(Comparison::LessOrEqual)),
             '<' => Token::Operator(Operator::Compare(Comparison::Less)),
-            '>' if followed_by('=') => Token::Operator(Operator::Compare(Comparison::GreaterOrEqual)),
+            '>' if followed_by('=') => {
+                Token::Operator(Operator::Compare(Comparison::GreaterOrEqual))
+            }
             '>' => Token::Operator(Operator::Compare(Comparison::Greater)),
             '"' | '\'' => {
                 let (text, length) = quoted(&mut characters, character, start)?;
@@ -159,7 +185,7 @@ fn tokenise(filter: &str) -> Result<Vec<(usize, Token)>, FilterFault> {
                 // After an operator a dot belongs to a number or a time, before one it separates a path.
                 let value = matches!(tokens.last(), Some((_, Token::Operator(_))));
                 while let Some((_, next)) = characters.peek() {
-                    if !(is_word(*next) || *next == '-' || (value && matches!(next, '.' | ':' ))) {
+                    if !(is_word(*next) || *next == '-' || (value && matches!(next, '.' | ':'))) {
                         break;
                     }
                     text.push(*next);
@@ -168,7 +194,13 @@ fn tokenise(filter: &str) -> Result<Vec<(usize, Token)>, FilterFault> {
                 }
                 Token::Text(text, false)
             }
-            other => return fault(start, "syntax", format!("`{other}` is not expected here: put text in double quotes")),
+            other => {
+                return fault(
+                    start,
+                    "syntax",
+                    format!("`{other}` is not expected here: put text in double quotes"),
+                );
+            }
         };
         tokens.push((start, token));
     }
@@ -202,15 +234,29 @@ fn quoted(
             _ => text.push(character),
         }
     }
-    fault(start, "syntax", format!("the quote that opens here is not closed: add {quote}"))
+    fault(
+        start,
+        "syntax",
+        format!("the quote that opens here is not closed: add {quote}"),
+    )
 }
 
 fn parse(filter: &str) -> Result<Filter, FilterFault> {
     if filter.chars().count() > LONGEST_FILTER {
-        return fault(LONGEST_FILTER, "too_long", format!("a filter has at most {LONGEST_FILTER} characters"));
+        return fault(
+            LONGEST_FILTER,
+            "too_long",
+            format!("a filter has at most {LONGEST_FILTER} characters"),
+        );
     }
     let tokens = tokenise(filter)?;
-    let mut parser = Parser { tokens: &tokens, next: 0, end: filter.chars().count(), restrictions: 0, depth: 0 };
+    let mut parser = Parser {
+        tokens: &tokens,
+        next: 0,
+        end: filter.chars().count(),
+        restrictions: 0,
+        depth: 0,
+    };
     let parsed = parser.expression()?;
     match parser.peek() {
         None => Ok(parsed),
@@ -274,11 +320,19 @@ impl<'t> Parser<'t> {
                 self.next += 1;
                 self.depth += 1;
                 if self.depth > DEEPEST {
-                    return fault(position, "too_deep", format!("at most {DEEPEST} parentheses may be nested"));
+                    return fault(
+                        position,
+                        "too_deep",
+                        format!("at most {DEEPEST} parentheses may be nested"),
+                    );
                 }
                 let inner = self.expression()?;
                 if !matches!(self.peek(), Some((_, Token::Close))) {
-                    return fault(self.position(), "syntax", format!("expected `)` for the `(` at {position}"));
+                    return fault(
+                        self.position(),
+                        "syntax",
+                        format!("expected `)` for the `(` at {position}"),
+                    );
                 }
                 self.next += 1;
                 self.depth -= 1;
@@ -307,7 +361,10 @@ impl<'t> Parser<'t> {
             return fault(
                 self.position(),
                 "syntax",
-                format!("expected one of = != < <= > >= : after `{}`; for words use the search with q=", path.join(".")),
+                format!(
+                    "expected one of = != < <= > >= : after `{}`; for words use the search with q=",
+                    path.join(".")
+                ),
             );
         };
         self.next += 1;
@@ -315,16 +372,37 @@ impl<'t> Parser<'t> {
         let minus = matches!(self.peek(), Some((_, Token::Minus)));
         self.next += usize::from(minus);
         let Some((_, Token::Text(text, quoted))) = self.peek() else {
-            return fault(argument_position, "syntax", "expected a value: a number, a time, true, false, null or a quoted string");
+            return fault(
+                argument_position,
+                "syntax",
+                "expected a value: a number, a time, true, false, null or a quoted string",
+            );
         };
         self.next += 1;
         self.restrictions += 1;
         if self.restrictions > MOST_RESTRICTIONS {
-            return fault(position, "too_long", format!("at most {MOST_RESTRICTIONS} comparisons are allowed"));
+            return fault(
+                position,
+                "too_long",
+                format!("at most {MOST_RESTRICTIONS} comparisons are allowed"),
+            );
         }
-        let text = if minus { format!("-{text}") } else { text.clone() };
-        let argument = Argument { text, quoted: *quoted, position: argument_position };
-        Ok(Filter::Restriction { path, position, operator: *operator, argument })
+        let text = if minus {
+            format!("-{text}")
+        } else {
+            text.clone()
+        };
+        let argument = Argument {
+            text,
+            quoted: *quoted,
+            position: argument_position,
+        };
+        Ok(Filter::Restriction {
+            path,
+            position,
+            operator: *operator,
+            argument,
+        })
     }
 }
 
@@ -352,15 +430,21 @@ impl Compiler<'_> {
                 compiled.push(self.compile(part, negated)?);
             }
             let join = if conjunction { Expr::and } else { Expr::or };
-            Ok(compiled.into_iter().reduce(join).unwrap_or_else(|| Expr::val(true)))
+            Ok(compiled
+                .into_iter()
+                .reduce(join)
+                .unwrap_or_else(|| Expr::val(true)))
         };
         match filter {
             Filter::And(parts) => all(parts, !negated),
             Filter::Or(parts) => all(parts, negated),
             Filter::Not(inner) => self.compile(inner, !negated),
-            Filter::Restriction { path, position, operator, argument } => {
-                self.restriction(path, *position, *operator, argument, negated)
-            }
+            Filter::Restriction {
+                path,
+                position,
+                operator,
+                argument,
+            } => self.restriction(path, *position, *operator, argument, negated),
         }
     }
 
@@ -374,17 +458,30 @@ impl Compiler<'_> {
     ) -> Result<Expr, FilterFault> {
         let known = || FIELDS.map(|(name, ..)| name).join(", ");
         let Some((_, column, kind)) = FIELDS.iter().find(|(name, ..)| *name == path[0]) else {
-            return fault(position, "unknown_field", format!("there is no field `{}`: known are {}", path[0], known()));
+            return fault(
+                position,
+                "unknown_field",
+                format!("there is no field `{}`: known are {}", path[0], known()),
+            );
         };
         if path.len() > 1 && *kind != Kind::Json {
-            return fault(position, "unknown_field", format!("`{}` has no parts: only metadata has", path[0]));
+            return fault(
+                position,
+                "unknown_field",
+                format!("`{}` has no parts: only metadata has", path[0]),
+            );
         }
         let column_name = Expr::col((entity::resources::Entity, *column));
         let (operator, negated) = match operator {
             Operator::NotEqual => (Operator::Equal, !negated),
             operator => (operator, negated),
         };
-        let context = Restriction { column: column_name, field: path.join("."), operator, argument };
+        let context = Restriction {
+            column: column_name,
+            field: path.join("."),
+            operator,
+            argument,
+        };
         if *kind == Kind::Json {
             let condition = self.json_condition(&context, &path[1..])?;
             return Ok(if negated { condition.not() } else { condition });
@@ -404,28 +501,37 @@ impl Compiler<'_> {
     fn list_condition(&self, restriction: &Restriction<'_>) -> Result<Expr, FilterFault> {
         let argument = restriction.argument;
         match restriction.operator {
-            Operator::Has if argument.is_any() => {
-                Ok(self.json.equals(restriction.column.clone(), &[], &Json::Array(Vec::new())).not())
-            }
-            Operator::Has | Operator::Equal => {
-                Ok(self.json.has(restriction.column.clone(), &[], &Json::String(argument.text.clone())))
-            }
+            Operator::Has if argument.is_any() => Ok(self
+                .json
+                .equals(restriction.column.clone(), &[], &Json::Array(Vec::new()))
+                .not()),
+            Operator::Has | Operator::Equal => Ok(self.json.has(
+                restriction.column.clone(),
+                &[],
+                &Json::String(argument.text.clone()),
+            )),
             _ => restriction.unsupported("a list: use `:` to ask for an entry"),
         }
     }
 
-    fn json_condition(&self, restriction: &Restriction<'_>, path: &[String]) -> Result<Expr, FilterFault> {
+    fn json_condition(
+        &self,
+        restriction: &Restriction<'_>,
+        path: &[String],
+    ) -> Result<Expr, FilterFault> {
         let argument = restriction.argument;
         let column = restriction.column.clone();
         match restriction.operator {
-            Operator::Has if argument.is_any() && path.is_empty() => {
-                Ok(self.json.equals(column, path, &Json::Object(serde_json::Map::new())).not())
-            }
+            Operator::Has if argument.is_any() && path.is_empty() => Ok(self
+                .json
+                .equals(column, path, &Json::Object(serde_json::Map::new()))
+                .not()),
             Operator::Has if argument.is_any() => Ok(self.json.exists(column, path)),
             Operator::Has => Ok(self.json.has(column, path, &argument.json()?)),
             Operator::Equal | Operator::NotEqual => {
                 if path.is_empty() {
-                    return restriction.unsupported("an object: name one of its keys, as in metadata.pages");
+                    return restriction
+                        .unsupported("an object: name one of its keys, as in metadata.pages");
                 }
                 Ok(self.json.equals(column, path, &argument.json()?))
             }
@@ -433,7 +539,11 @@ impl Compiler<'_> {
                 value @ (Json::Number(_) | Json::String(_)) => {
                     Ok(self.json.compares(column, path, comparison, &value))
                 }
-                _ => fault(argument.position, "type", "expected a number or a quoted string to compare with"),
+                _ => fault(
+                    argument.position,
+                    "type",
+                    "expected a number or a quoted string to compare with",
+                ),
             },
         }
     }
@@ -448,7 +558,11 @@ struct Restriction<'a> {
 
 impl Restriction<'_> {
     fn unsupported<T>(&self, what: &str) -> Result<T, FilterFault> {
-        fault(self.argument.position, "operator", format!("`{}` is {what}", self.field))
+        fault(
+            self.argument.position,
+            "operator",
+            format!("`{}` is {what}", self.field),
+        )
     }
 
     fn asks_for_null(&self) -> bool {
@@ -492,13 +606,21 @@ impl Restriction<'_> {
             (Operator::Equal | Operator::Has, Some(prefix)) => {
                 // PostgreSQL has substr for integers of 32 bits alone.
                 let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
-                let beginning = Func::cust("substr").args([self.column.clone(), Expr::val(1_i32), Expr::val(length)]);
+                let beginning = Func::cust("substr").args([
+                    self.column.clone(),
+                    Expr::val(1_i32),
+                    Expr::val(length),
+                ]);
                 Ok(Expr::from(beginning).eq(prefix))
             }
             (Operator::Has, None) if text.is_empty() => Ok(self.column.clone().is_not_null()),
             (Operator::Has, None) => {
                 // True when taking the text out changes something: both databases compare code points here.
-                let without = Func::cust("replace").args([self.column.clone(), Expr::val(text.clone()), Expr::val("")]);
+                let without = Func::cust("replace").args([
+                    self.column.clone(),
+                    Expr::val(text.clone()),
+                    Expr::val(""),
+                ]);
                 Ok(Expr::from(without).ne(self.column.clone()))
             }
             _ => self.compare(Expr::val(text.clone())),
@@ -519,7 +641,11 @@ impl Restriction<'_> {
 
     fn wrong_type<T>(&self, expected: &str) -> Result<T, FilterFault> {
         let found: String = self.argument.text.chars().take(40).collect();
-        fault(self.argument.position, "type", format!("`{}` needs {expected}, found `{found}`", self.field))
+        fault(
+            self.argument.position,
+            "type",
+            format!("`{}` needs {expected}, found `{found}`", self.field),
+        )
     }
 }
 
@@ -544,8 +670,15 @@ impl Argument {
                     let _ = super::canonical::canonicalise(&mut value);
                     value
                 }
-                Err(_) if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && text.parse::<f64>().is_ok() => {
-                    return fault(self.position, "out_of_range", "the number is too large for a 64-bit float");
+                Err(_)
+                    if text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+                        && text.parse::<f64>().is_ok() =>
+                {
+                    return fault(
+                        self.position,
+                        "out_of_range",
+                        "the number is too large for a 64-bit float",
+                    );
                 }
                 Err(_) => Json::String(text.to_owned()),
             },
@@ -555,7 +688,10 @@ impl Argument {
 
 fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     parse_timestamp(text).or_else(|| {
-        text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc())
+        text.parse::<NaiveDate>()
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+            .map(|time| time.and_utc())
     })
 }
 
@@ -570,7 +706,9 @@ mod tests {
                 Filter::And(parts) => format!("(and {})", list(parts)),
                 Filter::Or(parts) => format!("(or {})", list(parts)),
                 Filter::Not(inner) => format!("(not {})", show(inner)),
-                Filter::Restriction { path, argument, .. } => format!("{}~{}", path.join("."), argument.text),
+                Filter::Restriction { path, argument, .. } => {
+                    format!("{}~{}", path.join("."), argument.text)
+                }
             }
         }
         match parse(filter) {
@@ -584,8 +722,14 @@ mod tests {
         assert_eq!(shape("a = 1 AND b = 2 OR c = 3"), "(and a~1 (or b~2 c~3))");
         assert_eq!(shape("a=1 b=2"), "(and a~1 b~2)");
         assert_eq!(shape("NOT (a = 1 OR -b = 2)"), "(not (or a~1 (not b~2)))");
-        assert_eq!(shape("metadata.x.\"y z\" > -1.5e3"), "metadata.x.y z~-1.5e3");
-        assert_eq!(shape("created_at > 2026-01-01T00:00:00Z"), "created_at~2026-01-01T00:00:00Z");
+        assert_eq!(
+            shape("metadata.x.\"y z\" > -1.5e3"),
+            "metadata.x.y z~-1.5e3"
+        );
+        assert_eq!(
+            shape("created_at > 2026-01-01T00:00:00Z"),
+            "created_at~2026-01-01T00:00:00Z"
+        );
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub trait JsonMatch: Send + Sync {
 
     /// The value at `path` is of `value`'s type (number or string) and compares so: numbers by size, strings by
     /// code point.
-    fn compares(&self, column: Expr, path: &[String], comparison: Comparison, value: &Json) -> Expr;
+    fn compares(&self, column: Expr, path: &[String], comparison: Comparison, value: &Json)
+    -> Expr;
 
     /// The value at `path` equals `value`, is an array with such an element, or is an object with such a key.
     fn has(&self, column: Expr, path: &[String], value: &Json) -> Expr;

@@ -10,7 +10,7 @@ pub(super) struct PostgresJson;
 
 impl JsonMatch for PostgresJson {
     fn contains(&self, column: Expr, value: &Json) -> Expr {
-        column.binary(BinOper::Custom("@>".into()), json_value(value))
+        column.binary(BinOper::Custom("@>"), json_value(value))
     }
 
     fn exists(&self, column: Expr, path: &[String]) -> Expr {
@@ -21,8 +21,14 @@ impl JsonMatch for PostgresJson {
     }
 
     fn equals(&self, column: Expr, path: &[String], value: &Json) -> Expr {
-        if path.iter().all(|key| key.parse::<i64>().is_err()) && !path.is_empty() && !value.is_null() {
-            let nested = path.iter().rev().fold(value.clone(), |inner, key| json!({ key: inner }));
+        if path.iter().all(|key| key.parse::<i64>().is_err())
+            && !path.is_empty()
+            && !value.is_null()
+        {
+            let nested = path
+                .iter()
+                .rev()
+                .fold(value.clone(), |inner, key| json!({ key: inner }));
             return self.contains(column, &nested);
         }
         Expr::cust_with_exprs(
@@ -31,7 +37,13 @@ impl JsonMatch for PostgresJson {
         )
     }
 
-    fn compares(&self, column: Expr, path: &[String], comparison: Comparison, value: &Json) -> Expr {
+    fn compares(
+        &self,
+        column: Expr,
+        path: &[String],
+        comparison: Comparison,
+        value: &Json,
+    ) -> Expr {
         let operator = comparison.operator();
         let path = array_literal(path);
         match value {
@@ -64,7 +76,11 @@ impl JsonMatch for PostgresJson {
         }
         let at_path = Expr::cust_with_exprs(
             "COALESCE(($1 #> $2::text[]) @> $3 AND jsonb_typeof($1 #> $2::text[]) <> 'object', FALSE)",
-            [column.clone(), Expr::val(array_literal(path)), json_value(value)],
+            [
+                column.clone(),
+                Expr::val(array_literal(path)),
+                json_value(value),
+            ],
         );
         match value {
             Json::String(key) => at_path.or(has_key(column, path, key)),
@@ -76,7 +92,11 @@ impl JsonMatch for PostgresJson {
 fn has_key(column: Expr, path: &[String], key: &str) -> Expr {
     Expr::cust_with_exprs(
         "COALESCE(jsonb_typeof($1 #> $2::text[]) = 'object' AND jsonb_exists($1 #> $2::text[], $3::text), FALSE)",
-        [column, Expr::val(array_literal(path)), Expr::val(key.to_owned())],
+        [
+            column,
+            Expr::val(array_literal(path)),
+            Expr::val(key.to_owned()),
+        ],
     )
 }
 

@@ -27,7 +27,13 @@ impl JsonMatch for SqliteJson {
         call(column, "=", path, value)
     }
 
-    fn compares(&self, column: Expr, path: &[String], comparison: Comparison, value: &Json) -> Expr {
+    fn compares(
+        &self,
+        column: Expr,
+        path: &[String],
+        comparison: Comparison,
+        value: &Json,
+    ) -> Expr {
         call(column, comparison.operator(), path, value)
     }
 
@@ -56,9 +62,15 @@ pub(crate) fn register_sqlite_functions(connection: &rusqlite::Connection) -> ru
             rusqlite::types::ValueRef::Null => return Ok(false),
             value => serde_json::from_str(value.as_str()?).map_err(parse)?,
         };
-        let path: Vec<String> = serde_json::from_str(context.get_raw(2).as_str()?).map_err(parse)?;
+        let path: Vec<String> =
+            serde_json::from_str(context.get_raw(2).as_str()?).map_err(parse)?;
         let value: Json = serde_json::from_str(context.get_raw(3).as_str()?).map_err(parse)?;
-        Ok(matches(&document, context.get_raw(1).as_str()?, &path, &value))
+        Ok(matches(
+            &document,
+            context.get_raw(1).as_str()?,
+            &path,
+            &value,
+        ))
     })
 }
 
@@ -86,7 +98,11 @@ fn at_path<'j>(document: &'j Json, path: &[String]) -> Option<&'j Json> {
         Json::Object(members) => members.get(key),
         Json::Array(items) => {
             let index: i64 = key.parse().ok()?;
-            let index = if index < 0 { i64::try_from(items.len()).ok()? + index } else { index };
+            let index = if index < 0 {
+                i64::try_from(items.len()).ok()? + index
+            } else {
+                index
+            };
             items.get(usize::try_from(index).ok()?)
         }
         _ => None,
@@ -106,7 +122,8 @@ fn has(found: &Json, value: &Json) -> bool {
 fn contains(left: &Json, right: &Json, top: bool) -> bool {
     match (left, right) {
         (Json::Object(left), Json::Object(right)) => right.iter().all(|(key, value)| {
-            left.get(key).is_some_and(|found| contains(found, value, false))
+            left.get(key)
+                .is_some_and(|found| contains(found, value, false))
         }),
         (Json::Array(left), Json::Array(right)) => right
             .iter()
@@ -124,11 +141,17 @@ fn equal(left: &Json, right: &Json) -> bool {
             compare_numbers(left, right) == Some(Ordering::Equal)
         }
         (Json::Array(left), Json::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| equal(left, right))
         }
         (Json::Object(left), Json::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
         }
         _ => left == right,
     }
@@ -155,6 +178,5 @@ fn integer(number: &Number) -> Option<i128> {
         return Some(integer);
     }
     let float = number.as_f64()?;
-    #[expect(clippy::cast_possible_truncation, reason = "integral and within i128")]
     (float.fract() == 0.0 && float.abs() < 1e30).then_some(float as i128)
 }

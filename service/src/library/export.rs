@@ -26,8 +26,13 @@ impl Pharos {
                 .order_by(id, Order::Asc)
                 .limit(BATCH_ROWS)
                 .take();
-            let batch: Vec<Resource> = self.database.fetch_all(self.database.build(&select)).await?;
-            let Some(last) = batch.last() else { return Ok(count) };
+            let batch: Vec<Resource> = self
+                .database
+                .fetch_all(self.database.build(&select))
+                .await?;
+            let Some(last) = batch.last() else {
+                return Ok(count);
+            };
             after = last.id;
             count += batch.len() as u64;
             for resource in &batch {

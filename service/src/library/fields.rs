@@ -131,9 +131,16 @@ impl ResourceFields {
     /// Reads the fields of a JSON body and checks every rule; all faults are reported at once.
     pub fn from_json(body: Json) -> Result<Self, Error> {
         let Json::Object(members) = body else {
-            return Err(Error::Invalid(vec![Fault::at("", "type", "expected a JSON object with the fields of a resource")]));
+            return Err(Error::Invalid(vec![Fault::at(
+                "",
+                "type",
+                "expected a JSON object with the fields of a resource",
+            )]));
         };
-        let mut reader = Reader { members, faults: Vec::new() };
+        let mut reader = Reader {
+            members,
+            faults: Vec::new(),
+        };
         let fields = Self {
             title: reader.title(),
             description: reader.text("description", LONGEST_DESCRIPTION),
@@ -161,9 +168,14 @@ impl ResourceFields {
     /// Applies an RFC 7396 merge patch: null removes, anything else replaces; metadata merges by key.
     pub fn merge_patch(&self, patch: Json) -> Result<Self, Error> {
         let Json::Object(patch) = patch else {
-            return Err(Error::Invalid(vec![Fault::at("", "type", "expected a JSON object with the fields to change")]));
+            return Err(Error::Invalid(vec![Fault::at(
+                "",
+                "type",
+                "expected a JSON object with the fields to change",
+            )]));
         };
-        let mut merged = serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
+        let mut merged =
+            serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
         merge(&mut merged, Json::Object(patch));
         Self::from_json(merged)
     }
@@ -200,16 +212,24 @@ struct Reader {
 
 impl Reader {
     fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
-        self.faults.push(Fault::at(format!("/{name}"), code, detail));
+        self.faults
+            .push(Fault::at(format!("/{name}"), code, detail));
     }
 
     fn title(&mut self) -> String {
-        let present = self.members.get("title").is_some_and(|title| !title.is_null());
+        let present = self
+            .members
+            .get("title")
+            .is_some_and(|title| !title.is_null());
         match self.text("title", LONGEST_TEXT) {
             Some(title) if !title.trim().is_empty() => title,
             None if present => String::new(),
             _ => {
-                self.fault("title", "required", "a title of at least one visible character is needed");
+                self.fault(
+                    "title",
+                    "required",
+                    "a title of at least one visible character is needed",
+                );
                 String::new()
             }
         }
@@ -220,7 +240,11 @@ impl Reader {
             None | Some(Json::Null) => None,
             Some(Json::String(text)) => self.checked_text(name, text, longest),
             Some(other) => {
-                self.fault(name, "type", format!("expected a string or null, found {}", kind(&other)));
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected a string or null, found {}", kind(&other)),
+                );
                 None
             }
         }
@@ -228,10 +252,18 @@ impl Reader {
 
     fn checked_text(&mut self, name: &str, text: String, longest: usize) -> Option<String> {
         if text.contains('\0') {
-            self.fault(name, "nul", "the character U+0000 cannot be stored: remove it");
+            self.fault(
+                name,
+                "nul",
+                "the character U+0000 cannot be stored: remove it",
+            );
             None
         } else if text.len() > longest && text.chars().count() > longest {
-            self.fault(name, "too_long", format!("at most {longest} characters are allowed"));
+            self.fault(
+                name,
+                "too_long",
+                format!("at most {longest} characters are allowed"),
+            );
             None
         } else {
             Some(text)
@@ -244,7 +276,10 @@ impl Reader {
             self.fault(
                 "date",
                 "format",
-                format!("`{}` is no date: write a year, YYYY-MM, YYYY-MM-DD or an RFC 3339 time", shortened(&date)),
+                format!(
+                    "`{}` is no date: write a year, YYYY-MM, YYYY-MM-DD or an RFC 3339 time",
+                    shortened(&date)
+                ),
             );
         }
         Some(date)
@@ -253,14 +288,17 @@ impl Reader {
     fn language(&mut self) -> Option<String> {
         let language = self.text("language", LONGEST_TEXT)?;
         let well_formed = language.len() <= 35
-            && language
-                .split('-')
-                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            && language.split('-').all(|part| {
+                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            });
         if !well_formed {
             self.fault(
                 "language",
                 "format",
-                format!("`{}` is no language tag: write for example en, en-US or eng", shortened(&language)),
+                format!(
+                    "`{}` is no language tag: write for example en, en-US or eng",
+                    shortened(&language)
+                ),
             );
         }
         Some(language)
@@ -271,12 +309,20 @@ impl Reader {
             None | Some(Json::Null) => return Vec::new(),
             Some(Json::Array(items)) => items,
             Some(other) => {
-                self.fault(name, "type", format!("expected an array of strings, found {}", kind(&other)));
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected an array of strings, found {}", kind(&other)),
+                );
                 return Vec::new();
             }
         };
         if items.len() > LONGEST_LIST {
-            self.fault(name, "too_long", format!("at most {LONGEST_LIST} entries are allowed"));
+            self.fault(
+                name,
+                "too_long",
+                format!("at most {LONGEST_LIST} entries are allowed"),
+            );
             return Vec::new();
         }
         let mut texts = Vec::with_capacity(items.len());
@@ -284,7 +330,11 @@ impl Reader {
             let place = format!("{name}/{index}");
             match item {
                 Json::String(text) => texts.extend(self.checked_text(&place, text, LONGEST_TEXT)),
-                other => self.fault(&place, "type", format!("expected a string, found {}", kind(&other))),
+                other => self.fault(
+                    &place,
+                    "type",
+                    format!("expected a string, found {}", kind(&other)),
+                ),
             }
         }
         texts
@@ -295,7 +345,11 @@ impl Reader {
             return ReadStatus::default();
         };
         text.parse().unwrap_or_else(|()| {
-            self.fault("read_status", "enum", "expected one of unread, reading, read, abandoned");
+            self.fault(
+                "read_status",
+                "enum",
+                "expected one of unread, reading, read, abandoned",
+            );
             ReadStatus::default()
         })
     }
@@ -304,15 +358,25 @@ impl Reader {
         match self.members.remove("quality_score") {
             None | Some(Json::Null) => None,
             Some(Json::Number(number)) => {
-                let score = number.as_f64().filter(|score| (0.0..=100.0).contains(score));
+                let score = number
+                    .as_f64()
+                    .filter(|score| (0.0..=100.0).contains(score));
                 if score.is_none() {
-                    self.fault("quality_score", "out_of_range", "expected a number from 0 to 100");
+                    self.fault(
+                        "quality_score",
+                        "out_of_range",
+                        "expected a number from 0 to 100",
+                    );
                 }
                 // −0.0 would be told from 0.0 by one database only.
                 score.map(|score| score + 0.0)
             }
             Some(other) => {
-                self.fault("quality_score", "type", format!("expected a number or null, found {}", kind(&other)));
+                self.fault(
+                    "quality_score",
+                    "type",
+                    format!("expected a number or null, found {}", kind(&other)),
+                );
                 None
             }
         }
@@ -323,21 +387,37 @@ impl Reader {
             None | Some(Json::Null) => return Json::Object(Map::new()),
             Some(metadata @ Json::Object(_)) => metadata,
             Some(other) => {
-                self.fault("metadata", "type", format!("expected an object, found {}", kind(&other)));
+                self.fault(
+                    "metadata",
+                    "type",
+                    format!("expected an object, found {}", kind(&other)),
+                );
                 return Json::Object(Map::new());
             }
         };
         match canonicalise(&mut metadata) {
             Ok(()) => {}
             Err(JsonFault::Nul) => {
-                self.fault("metadata", "nul", "the character U+0000 cannot be stored: remove it");
+                self.fault(
+                    "metadata",
+                    "nul",
+                    "the character U+0000 cannot be stored: remove it",
+                );
             }
             Err(JsonFault::TooDeep) => {
-                self.fault("metadata", "too_deep", format!("at most {DEEPEST} levels of nesting are allowed"));
+                self.fault(
+                    "metadata",
+                    "too_deep",
+                    format!("at most {DEEPEST} levels of nesting are allowed"),
+                );
             }
         }
         if metadata.to_string().len() > LARGEST_METADATA {
-            self.fault("metadata", "too_long", format!("at most {LARGEST_METADATA} bytes of JSON are allowed"));
+            self.fault(
+                "metadata",
+                "too_long",
+                format!("at most {LARGEST_METADATA} bytes of JSON are allowed"),
+            );
         }
         metadata
     }
@@ -347,12 +427,27 @@ impl Reader {
         for name in rest {
             let escaped = name.replace('~', "~0").replace('/', "~1");
             if READ_ONLY.contains(&name.as_str()) {
-                self.fault(&escaped, "read_only", "this field is set by the server: leave it out");
+                self.fault(
+                    &escaped,
+                    "read_only",
+                    "this field is set by the server: leave it out",
+                );
             } else {
-                self.fault(&escaped, "unknown_field", format!("there is no such field: known are {}", FIELD_NAMES.join(", ")));
+                self.fault(
+                    &escaped,
+                    "unknown_field",
+                    format!(
+                        "there is no such field: known are {}",
+                        FIELD_NAMES.join(", ")
+                    ),
+                );
             }
         }
-        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(self.faults))
+        }
     }
 }
 
@@ -377,7 +472,9 @@ fn date_year(date: &str) -> Option<i64> {
         Some(rest) => (-1, rest),
         None => (1, date),
     };
-    let (year, rest) = rest.split_once('-').map_or((rest, None), |(year, rest)| (year, Some(rest)));
+    let (year, rest) = rest
+        .split_once('-')
+        .map_or((rest, None), |(year, rest)| (year, Some(rest)));
     if !(1..=4).contains(&year.len()) || !year.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -388,7 +485,11 @@ fn date_year(date: &str) -> Option<i64> {
             let full = match rest.len() {
                 2 => format!("{year}-{rest}-01"),
                 5 => date.to_owned(),
-                _ => return chrono::DateTime::parse_from_rfc3339(date).ok().map(|_| number),
+                _ => {
+                    return chrono::DateTime::parse_from_rfc3339(date)
+                        .ok()
+                        .map(|_| number);
+                }
             };
             full.parse::<chrono::NaiveDate>().ok().map(|_| number)
         }
@@ -402,10 +503,26 @@ mod tests {
 
     #[test]
     fn dates_of_real_catalogues_are_read() {
-        for (date, year) in [("2008", 2008), ("-750", -750), ("119", 119), ("1998-09-04", 1998), ("2001-02", 2001), ("2001-02-03T04:05:06Z", 2001)] {
+        for (date, year) in [
+            ("2008", 2008),
+            ("-750", -750),
+            ("119", 119),
+            ("1998-09-04", 1998),
+            ("2001-02", 2001),
+            ("2001-02-03T04:05:06Z", 2001),
+        ] {
             assert_eq!(date_year(date), Some(year), "{date}");
         }
-        for date in ["", "soon", "2001-13", "2001-02-30", "20011", "--1", "2001-2-3", "-750-01"] {
+        for date in [
+            "",
+            "soon",
+            "2001-13",
+            "2001-02-30",
+            "20011",
+            "--1",
+            "2001-2-3",
+            "-750-01",
+        ] {
             assert_eq!(date_year(date), None, "{date}");
         }
     }
@@ -413,7 +530,9 @@ mod tests {
     #[test]
     fn every_fault_of_a_body_is_reported_with_its_place() {
         let body = serde_json::json!({"title": "", "subject": ["a", 1], "id": "x", "colour": 1, "quality_score": 101});
-        let Err(Error::Invalid(faults)) = ResourceFields::from_json(body) else { panic!("accepted") };
+        let Err(Error::Invalid(faults)) = ResourceFields::from_json(body) else {
+            panic!("accepted")
+        };
         let places: Vec<(String, &str)> = faults
             .into_iter()
             .map(|fault| match fault.place {
@@ -421,7 +540,16 @@ mod tests {
                 crate::error::Place::Parameter { .. } => panic!("not a parameter"),
             })
             .collect();
-        let expected = [("/title", "required"), ("/subject/1", "type"), ("/quality_score", "out_of_range"), ("/colour", "unknown_field"), ("/id", "read_only")];
-        assert_eq!(places, expected.map(|(place, code)| (place.to_owned(), code)));
+        let expected = [
+            ("/title", "required"),
+            ("/subject/1", "type"),
+            ("/quality_score", "out_of_range"),
+            ("/colour", "unknown_field"),
+            ("/id", "read_only"),
+        ];
+        assert_eq!(
+            places,
+            expected.map(|(place, code)| (place.to_owned(), code))
+        );
     }
 }

@@ -117,13 +117,21 @@ impl Pharos {
             let parsed = line.row.and_then(|row| {
                 let patch = Json::Object(row);
                 match ResourceFields::from_json(without_nulls(&patch)) {
-                    Ok(fields) => Ok(Candidate { line: line.number, patch, fields }),
+                    Ok(fields) => Ok(Candidate {
+                        line: line.number,
+                        patch,
+                        fields,
+                    }),
                     Err(error) => Err(error.to_string()),
                 }
             });
             match parsed {
                 Ok(candidate) => candidates.push(candidate),
-                Err(reason) => outcomes.push(Outcome::Rejected(Reject { line: line.number, reason, row: line.text })),
+                Err(reason) => outcomes.push(Outcome::Rejected(Reject {
+                    line: line.number,
+                    reason,
+                    row: line.text,
+                })),
             }
         }
         // Ids and times are given here, once, so that a batch that is run again gives the same.
@@ -157,7 +165,10 @@ enum NaturalKey {
 fn natural_key(fields: &ResourceFields) -> Option<NaturalKey> {
     match (&fields.identifier, &fields.source) {
         (Some(identifier), _) => Some(NaturalKey::Identifier(identifier.clone())),
-        (None, Some(source)) => Some(NaturalKey::SourceAndTitle(source.clone(), fields.title.clone())),
+        (None, Some(source)) => Some(NaturalKey::SourceAndTitle(
+            source.clone(),
+            fields.title.clone(),
+        )),
         (None, None) => None,
     }
 }
@@ -167,13 +178,20 @@ async fn write_batch(
     search: &dyn FullTextSearch,
     prepared: &[(Candidate, NewResource)],
 ) -> Result<Vec<Outcome>, Error> {
-    transaction.serialise_imports().await.map_err(DatabaseError::from)?;
+    transaction
+        .serialise_imports()
+        .await
+        .map_err(DatabaseError::from)?;
     let mut known: HashMap<NaturalKey, Resource> = HashMap::new();
     if let Some(condition) = known_keys(prepared) {
         let mut found = find_where(transaction, condition).await?;
         // The oldest of several with one key is the one that is updated.
         found.sort_by_key(|resource| std::cmp::Reverse(resource.id));
-        known.extend(found.into_iter().filter_map(|resource| Some((natural_key(&resource.fields)?, resource))));
+        known.extend(
+            found
+                .into_iter()
+                .filter_map(|resource| Some((natural_key(&resource.fields)?, resource))),
+        );
     }
     let mut outcomes = Vec::with_capacity(prepared.len());
     let mut new: Vec<NewResource> = Vec::new();
@@ -188,7 +206,10 @@ async fn write_batch(
             // The same key twice in one batch: what came before is written first, and found again.
             insert_all(transaction, search, &new).await?;
             known.extend(new.drain(..).filter_map(|new| {
-                Some((natural_key(&new.resource.fields)?, Resource::clone(&new.resource)))
+                Some((
+                    natural_key(&new.resource.fields)?,
+                    Resource::clone(&new.resource),
+                ))
             }));
             pending.clear();
         }
@@ -204,7 +225,14 @@ async fn write_batch(
                     outcomes.push(Outcome::Unchanged);
                 }
                 Ok(fields) => {
-                    let updated = update(transaction, search, current, fields, row.resource.updated_at).await?;
+                    let updated = update(
+                        transaction,
+                        search,
+                        current,
+                        fields,
+                        row.resource.updated_at,
+                    )
+                    .await?;
                     known.insert(key, updated);
                     outcomes.push(Outcome::Updated);
                 }
@@ -235,7 +263,8 @@ fn known_keys(prepared: &[(Candidate, NewResource)]) -> Option<Expr> {
             None => {}
         }
     }
-    let by_identifier = (!identifiers.is_empty()).then(|| column(Column::Identifier).is_in(identifiers));
+    let by_identifier =
+        (!identifiers.is_empty()).then(|| column(Column::Identifier).is_in(identifiers));
     let by_title = titles
         .into_iter()
         .map(|(source, title)| {
@@ -253,7 +282,11 @@ fn known_keys(prepared: &[(Candidate, NewResource)]) -> Option<Expr> {
 
 fn without_nulls(row: &Json) -> Json {
     let members = row.as_object().into_iter().flatten();
-    members.filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>().into()
+    members
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 type Lines = Box<dyn Iterator<Item = Result<Line, Error>> + Send>;
@@ -270,7 +303,11 @@ fn open(reader: Box<dyn Read + Send>, format: ImportFormat) -> Result<Lines, Err
 }
 
 fn unreadable(error: impl std::fmt::Display) -> Error {
-    Error::Invalid(vec![crate::error::Fault::at("", "unreadable", format!("the file cannot be read: {error}"))])
+    Error::Invalid(vec![crate::error::Fault::at(
+        "",
+        "unreadable",
+        format!("the file cannot be read: {error}"),
+    )])
 }
 
 fn open_ndjson(reader: Box<dyn Read + Send>) -> Lines {
@@ -279,16 +316,24 @@ fn open_ndjson(reader: Box<dyn Read + Send>) -> Lines {
     Box::new(std::iter::from_fn(move || {
         loop {
             let mut bytes = Vec::new();
-            let read = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+            let read = (&mut reader)
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut bytes);
             match read {
                 Err(error) => return Some(Err(unreadable(error))),
                 Ok(0) => return None,
                 Ok(_) => number += 1,
             }
             if bytes.len() as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
-                return Some(Err(unreadable(format!("line {number} is longer than {LONGEST_LINE} bytes"))));
+                return Some(Err(unreadable(format!(
+                    "line {number} is longer than {LONGEST_LINE} bytes"
+                ))));
             }
-            let start = if number == 1 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+            let start = if number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
+                3
+            } else {
+                0
+            };
             let bytes = bytes[start..].trim_ascii();
             if bytes.is_empty() {
                 continue;
@@ -312,7 +357,12 @@ fn open_csv(reader: Box<dyn Read + Send>) -> Result<Lines, Error> {
     let mut reader = std::io::BufReader::new(reader);
     let first = reader.fill_buf().map_err(unreadable)?;
     // After a row that ends in CR LF the reader counts the LF to the next one.
-    let late = u64::from(first.iter().position(|byte| *byte == b'\n').is_some_and(|end| first[..end].ends_with(b"\r")));
+    let late = u64::from(
+        first
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .is_some_and(|end| first[..end].ends_with(b"\r")),
+    );
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let headers = reader.byte_headers().map_err(unreadable)?.clone();
     let headers: Vec<String> = headers
@@ -324,18 +374,28 @@ fn open_csv(reader: Box<dyn Read + Send>) -> Result<Lines, Error> {
         })
         .collect::<Result<_, _>>()?;
     if !headers.iter().any(|name| name == "title") {
-        return Err(unreadable(format!("the header has no column `title`: it has {}", headers.join(", "))));
+        return Err(unreadable(format!(
+            "the header has no column `title`: it has {}",
+            headers.join(", ")
+        )));
     }
     Ok(Box::new(reader.into_byte_records().map(move |record| {
         let record = record.map_err(unreadable)?;
         let number = record.position().map_or(0, csv::Position::line) + late;
-        let cells: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+        let cells: Vec<String> = record
+            .iter()
+            .map(|cell| String::from_utf8_lossy(cell).into_owned())
+            .collect();
         let text = Json::from(cells.clone());
         let valid = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
         let row = if !valid {
             Err("the row is not UTF-8".to_owned())
         } else if cells.len() != headers.len() {
-            Err(format!("expected {} columns as in the header, found {}", headers.len(), cells.len()))
+            Err(format!(
+                "expected {} columns as in the header, found {}",
+                headers.len(),
+                cells.len()
+            ))
         } else {
             Ok(csv_row(&headers, cells))
         };
@@ -353,7 +413,11 @@ fn csv_row(headers: &[String], cells: Vec<String>) -> Map<String, Json> {
         }
         match name.as_str() {
             "subject" | "relation" => {
-                let entries: Vec<&str> = cell.split('|').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+                let entries: Vec<&str> = cell
+                    .split('|')
+                    .map(str::trim)
+                    .filter(|entry| !entry.is_empty())
+                    .collect();
                 row.insert(name.clone(), entries.into());
             }
             "quality_score" => {
@@ -372,7 +436,11 @@ fn csv_row(headers: &[String], cells: Vec<String>) -> Map<String, Json> {
                 row.insert(name.clone(), cell.into());
             }
             _ => {
-                let value = if is_reference(name) { cell.into() } else { scalar(cell) };
+                let value = if is_reference(name) {
+                    cell.into()
+                } else {
+                    scalar(cell)
+                };
                 metadata.insert(name.clone(), value);
             }
         }
@@ -388,7 +456,11 @@ fn is_reference(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["isbn", "issn", "doi", "id", "code", "phone", "zip"]
         .iter()
-        .any(|kind| name == *kind || name.ends_with(&format!("_{kind}")) || name.starts_with(&format!("{kind}_")))
+        .any(|kind| {
+            name == *kind
+                || name.ends_with(&format!("_{kind}"))
+                || name.starts_with(&format!("{kind}_"))
+        })
         || ["isbn", "issn"].iter().any(|kind| name.starts_with(kind))
 }
 

@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::record::{self, Resource};
+use crate::Pharos;
 use crate::error::{Error, Fault};
 use crate::json::filter;
 use crate::time::parse_timestamp;
-use crate::Pharos;
 
 /// Items on a page when the request does not say.
 pub const DEFAULT_LIMIT: u64 = 25;
@@ -89,7 +89,11 @@ impl Pharos {
     /// of the last sort key.
     pub async fn list_resources(&self, request: &ListRequest) -> Result<Page<Resource>, Error> {
         let limit = checked_limit(request.limit)?;
-        let sort = request.sort.as_deref().filter(|sort| !sort.trim().is_empty()).unwrap_or("-created_at");
+        let sort = request
+            .sort
+            .as_deref()
+            .filter(|sort| !sort.trim().is_empty())
+            .unwrap_or("-created_at");
         let keys = parse_sort(sort)?;
         let binding = format!(
             "resources\u{1}{}\u{1}{}",
@@ -115,7 +119,10 @@ impl Pharos {
             query.and_where(Expr::col(id).in_subquery(ids));
             order(&mut query, &keys);
         }
-        let items: Vec<Resource> = self.database.fetch_all(self.database.build_limited(&query, limit + 1)).await?;
+        let items: Vec<Resource> = self
+            .database
+            .fetch_all(self.database.build_limited(&query, limit + 1))
+            .await?;
         let mut page = Page::cut(items, limit, |last| {
             let position: Vec<Json> = keys.iter().map(|key| last.sort_value(key.column)).collect();
             self.cursors.write(&binding, &Json::Array(position))
@@ -128,17 +135,28 @@ impl Pharos {
 
     async fn count_resources(&self, condition: Option<Expr>) -> Result<i64, Error> {
         let count = Query::select()
-            .expr(Expr::from(Func::count(Expr::col((entity::resources::Entity, Column::Id)))))
+            .expr(Expr::from(Func::count(Expr::col((
+                entity::resources::Entity,
+                Column::Id,
+            )))))
             .from(entity::resources::Entity)
             .and_where_option(condition)
             .take();
-        Ok(self.database.fetch_one(self.database.build(&count)).await?.unwrap_or(0))
+        Ok(self
+            .database
+            .fetch_one(self.database.build(&count))
+            .await?
+            .unwrap_or(0))
     }
 }
 
 fn order(query: &mut SelectStatement, keys: &[SortKey]) {
     for key in keys {
-        let order = if key.descending { Order::Desc } else { Order::Asc };
+        let order = if key.descending {
+            Order::Desc
+        } else {
+            Order::Asc
+        };
         let column = (entity::resources::Entity, key.column);
         if key.nullable {
             query.order_by_with_nulls(column, order, NullOrdering::Last);
@@ -153,22 +171,54 @@ fn parse_sort(sort: &str) -> Result<Vec<SortKey>, Error> {
     let mut position = 0;
     for part in sort.split(',') {
         let name = part.trim();
-        let (name, descending) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
-        let Some((name, column, nullable)) = SORTABLE.iter().find(|(known, ..)| *known == name) else {
+        let (name, descending) = name
+            .strip_prefix('-')
+            .map_or((name, false), |name| (name, true));
+        let Some((name, column, nullable)) = SORTABLE.iter().find(|(known, ..)| *known == name)
+        else {
             let known = SORTABLE.map(|(name, ..)| name).join(", ");
-            return Err(bad_sort(position, "unknown_field", format!("`{}` cannot be sorted by: use {known}", name.chars().take(40).collect::<String>())));
+            return Err(bad_sort(
+                position,
+                "unknown_field",
+                format!(
+                    "`{}` cannot be sorted by: use {known}",
+                    name.chars().take(40).collect::<String>()
+                ),
+            ));
         };
         if keys.iter().any(|key| key.name == *name) {
-            return Err(bad_sort(position, "duplicate", format!("`{name}` is named twice")));
+            return Err(bad_sort(
+                position,
+                "duplicate",
+                format!("`{name}` is named twice"),
+            ));
         }
-        keys.push(SortKey { name: *name, column: *column, nullable: *nullable, descending });
+        keys.push(SortKey {
+            name,
+            column: *column,
+            nullable: *nullable,
+            descending,
+        });
         position += part.chars().count() + 1;
     }
     if keys.len() > MOST_SORT_KEYS {
-        return Err(bad_sort(0, "too_long", format!("at most {MOST_SORT_KEYS} fields can be sorted by")));
+        return Err(bad_sort(
+            0,
+            "too_long",
+            format!("at most {MOST_SORT_KEYS} fields can be sorted by"),
+        ));
     }
-    if let Some(last) = keys.last().filter(|last| !matches!(last.column, Column::Id)).copied() {
-        keys.push(SortKey { name: "id", column: Column::Id, nullable: false, descending: last.descending });
+    if let Some(last) = keys
+        .last()
+        .filter(|last| !matches!(last.column, Column::Id))
+        .copied()
+    {
+        keys.push(SortKey {
+            name: "id",
+            column: Column::Id,
+            nullable: false,
+            descending: last.descending,
+        });
     }
     Ok(keys)
 }
@@ -180,8 +230,11 @@ fn bad_sort(position: usize, code: &'static str, detail: String) -> Error {
 /// The condition for rows that come after a position: later by the first key, or equal there and later by the
 /// second, and so on.
 fn after(keys: &[SortKey], position: &Json) -> Result<Expr, Error> {
-    let values = position.as_array().filter(|values| values.len() == keys.len());
-    let values = values.ok_or_else(|| Error::Internal("a signed cursor has another shape".to_owned()))?;
+    let values = position
+        .as_array()
+        .filter(|values| values.len() == keys.len());
+    let values =
+        values.ok_or_else(|| Error::Internal("a signed cursor has another shape".to_owned()))?;
     let mut alternatives: Option<Expr> = None;
     let mut ties: Option<Expr> = None;
     for (key, value) in keys.iter().zip(values) {
@@ -191,8 +244,16 @@ fn after(keys: &[SortKey], position: &Json) -> Result<Expr, Error> {
             // NULLs are last: nothing but further NULLs follows one.
             None => None,
             Some(value) => {
-                let beyond = if key.descending { column.clone().lt(value.clone()) } else { column.clone().gt(value.clone()) };
-                Some(if key.nullable { beyond.or(column.clone().is_null()) } else { beyond })
+                let beyond = if key.descending {
+                    column.clone().lt(value.clone())
+                } else {
+                    column.clone().gt(value.clone())
+                };
+                Some(if key.nullable {
+                    beyond.or(column.clone().is_null())
+                } else {
+                    beyond
+                })
             }
         };
         if let Some(later) = later {
@@ -205,7 +266,10 @@ fn after(keys: &[SortKey], position: &Json) -> Result<Expr, Error> {
                 None => alternative,
             });
         }
-        let tie = value.map_or_else(|| column.clone().is_null(), |value| column.clone().eq(value));
+        let tie = value.map_or_else(
+            || column.clone().is_null(),
+            |value| column.clone().eq(value),
+        );
         ties = Some(match ties {
             Some(ties) => ties.and(tie),
             None => tie,
@@ -238,7 +302,12 @@ fn cursor_value(column: Column, value: &Json) -> Result<Option<Value>, Error> {
             let time: DateTime<Utc> = value.as_str().and_then(parse_timestamp).ok_or_else(wrong)?;
             Value::from(time)
         }
-        Column::Id => Value::from(value.as_str().and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(wrong)?),
+        Column::Id => Value::from(
+            value
+                .as_str()
+                .and_then(|id| Uuid::try_parse(id).ok())
+                .ok_or_else(wrong)?,
+        ),
         _ => Value::from(value.as_str().ok_or_else(wrong)?),
     }))
 }
@@ -249,6 +318,10 @@ impl<T> Page<T> {
         let more = items.len() as u64 > limit;
         items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next_cursor = items.last().filter(|_| more).map(cursor);
-        Self { items, next_cursor, total: None }
+        Self {
+            items,
+            next_cursor,
+            total: None,
+        }
     }
 }

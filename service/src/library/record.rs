@@ -59,7 +59,10 @@ pub(crate) const COLUMNS: [Column; 23] = [
 /// A SELECT of whole resources, to be narrowed.
 pub(crate) fn select() -> SelectStatement {
     let table = entity::resources::Entity;
-    Query::select().columns(COLUMNS.map(|column| (table, column))).from(table).take()
+    Query::select()
+        .columns(COLUMNS.map(|column| (table, column)))
+        .from(table)
+        .take()
 }
 
 impl FromRow for Resource {

@@ -39,21 +39,28 @@ impl Expected {
         match self {
             Self::Any => Ok(()),
             Self::Versions(versions) if versions.contains(&current) => Ok(()),
-            Self::Versions(_) => Err(Error::Stale { kind: "resource", current }),
+            Self::Versions(_) => Err(Error::Stale {
+                kind: "resource",
+                current,
+            }),
         }
     }
 }
 
 /// Reads by id, answered together where that saves round trips.
 pub(crate) fn reader(database: &Database) -> Batcher<Uuid, Option<Resource>> {
-    let one = database.build(record::select().and_where(by_id(Uuid::nil()))).sql;
+    let one = database
+        .build(record::select().and_where(by_id(Uuid::nil())))
+        .sql;
     let database_for_batches = database.clone();
     database.batcher(2, move |ids: Vec<Uuid>| {
         let database = database_for_batches.clone();
         let one = one.clone();
         async move {
             if let [id] = ids[..] {
-                let found = database.fetch_one(database.statement(&one, [id.into()])).await;
+                let found = database
+                    .fetch_one(database.statement(&one, [id.into()]))
+                    .await;
                 return vec![found.map_err(Error::from)];
             }
             let column = Expr::col((Entity, Column::Id));
@@ -71,7 +78,10 @@ pub(crate) fn reader(database: &Database) -> Batcher<Uuid, Option<Resource>> {
 
 /// Creates, written together where that saves round trips. When a shared write fails, each is written alone, so that
 /// only the one at fault fails.
-pub(crate) fn creator(database: &Database, search: Arc<dyn FullTextSearch>) -> Batcher<NewResource, ()> {
+pub(crate) fn creator(
+    database: &Database,
+    search: Arc<dyn FullTextSearch>,
+) -> Batcher<NewResource, ()> {
     let database_for_batches = database.clone();
     database.batcher(2, move |batch: Vec<NewResource>| {
         let database = database_for_batches.clone();
@@ -95,7 +105,11 @@ pub(crate) fn creator(database: &Database, search: Arc<dyn FullTextSearch>) -> B
     })
 }
 
-async fn insert(database: &Database, search: &Arc<dyn FullTextSearch>, batch: Vec<NewResource>) -> Result<(), Error> {
+async fn insert(
+    database: &Database,
+    search: &Arc<dyn FullTextSearch>,
+    batch: Vec<NewResource>,
+) -> Result<(), Error> {
     let (search, batch) = (Arc::clone(search), Arc::new(batch));
     database
         .write(move |transaction| {
@@ -111,29 +125,57 @@ pub(crate) async fn insert_all(
     search: &dyn FullTextSearch,
     batch: &[NewResource],
 ) -> Result<(), Error> {
-    let rows = batch.iter().map(|new| row(&new.resource, new.created_by)).collect();
-    transaction.insert_rows(&INSERT, rows).await.map_err(DatabaseError::from)?;
-    let documents: Vec<(Uuid, &Document)> =
-        batch.iter().map(|new| (new.resource.id, &*new.document)).collect();
-    search::index_new(search, transaction, &documents).await.map_err(DatabaseError::from)?;
+    let rows = batch
+        .iter()
+        .map(|new| row(&new.resource, new.created_by))
+        .collect();
+    transaction
+        .insert_rows(&INSERT, rows)
+        .await
+        .map_err(DatabaseError::from)?;
+    let documents: Vec<(Uuid, &Document)> = batch
+        .iter()
+        .map(|new| (new.resource.id, &*new.document))
+        .collect();
+    search::index_new(search, transaction, &documents)
+        .await
+        .map_err(DatabaseError::from)?;
     Ok(())
 }
 
 impl Pharos {
     /// Creates a resource; it is on disk and findable when this returns.
-    pub async fn create_resource(&self, actor: &Actor, fields: ResourceFields) -> Result<Resource, Error> {
+    pub async fn create_resource(
+        &self,
+        actor: &Actor,
+        fields: ResourceFields,
+    ) -> Result<Resource, Error> {
         let new = self.new_resource(fields, Some(actor.user_id));
         let resource = Arc::clone(&new.resource);
         self.creates.call(new).await?;
         Ok(Arc::unwrap_or_clone(resource))
     }
 
-    pub(crate) fn new_resource(&self, fields: ResourceFields, created_by: Option<Uuid>) -> NewResource {
+    pub(crate) fn new_resource(
+        &self,
+        fields: ResourceFields,
+        created_by: Option<Uuid>,
+    ) -> NewResource {
         let now = self.clock.now();
         let id = crate::ids::new_id(now, &*self.random);
         let document = Arc::new(analyse(&fields, 1));
-        let resource = Resource { id, fields, version: 1, created_at: now, updated_at: now };
-        NewResource { resource: Arc::new(resource), document, created_by }
+        let resource = Resource {
+            id,
+            fields,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        NewResource {
+            resource: Arc::new(resource),
+            document,
+            created_by,
+        }
     }
 
     /// Reads a resource.
@@ -143,13 +185,22 @@ impl Pharos {
 
     /// Applies a merge patch (RFC 7396) when the stored version is an expected one. A patch that changes nothing leaves
     /// the version as it is.
-    pub async fn patch_resource(&self, id: Uuid, expected: Expected, patch: Json) -> Result<Resource, Error> {
+    pub async fn patch_resource(
+        &self,
+        id: Uuid,
+        expected: Expected,
+        patch: Json,
+    ) -> Result<Resource, Error> {
         let now = self.clock.now();
         let search = Arc::clone(&self.search);
         let (expected, patch) = (Arc::new(expected), Arc::new(patch));
         self.database
             .write(move |transaction| {
-                let (search, expected, patch) = (Arc::clone(&search), Arc::clone(&expected), Arc::clone(&patch));
+                let (search, expected, patch) = (
+                    Arc::clone(&search),
+                    Arc::clone(&expected),
+                    Arc::clone(&patch),
+                );
                 async move {
                     let current = lock(&transaction, id).await?;
                     expected.check(current.version)?;
@@ -173,8 +224,13 @@ impl Pharos {
                 async move {
                     let current = lock(&transaction, id).await?;
                     expected.check(current.version)?;
-                    search::unindex(&*search, &transaction, id, now).await.map_err(DatabaseError::from)?;
-                    Entity::delete_by_id(id).exec(&transaction).await.map_err(DatabaseError::from)?;
+                    search::unindex(&*search, &transaction, id, now)
+                        .await
+                        .map_err(DatabaseError::from)?;
+                    Entity::delete_by_id(id)
+                        .exec(&transaction)
+                        .await
+                        .map_err(DatabaseError::from)?;
                     Ok(())
                 }
             })
@@ -192,7 +248,13 @@ pub(crate) async fn update(
 ) -> Result<Resource, Error> {
     // The trigger for other tools must see that the application set the time.
     let updated_at = std::cmp::max(now, current.updated_at + chrono::Duration::microseconds(1));
-    let resource = Resource { id: current.id, fields, version: current.version + 1, created_at: current.created_at, updated_at };
+    let resource = Resource {
+        id: current.id,
+        fields,
+        version: current.version + 1,
+        created_at: current.created_at,
+        updated_at,
+    };
     let mut changes = active_model(&resource);
     changes.created_at = sea_orm::ActiveValue::NotSet;
     Entity::update_many()
@@ -202,7 +264,9 @@ pub(crate) async fn update(
         .await
         .map_err(DatabaseError::from)?;
     let document = analyse(&resource.fields, resource.version);
-    search::reindex(search, transaction, resource.id, &document).await.map_err(DatabaseError::from)?;
+    search::reindex(search, transaction, resource.id, &document)
+        .await
+        .map_err(DatabaseError::from)?;
     Ok(resource)
 }
 
@@ -217,7 +281,10 @@ async fn lock(transaction: &Transaction, id: Uuid) -> Result<Resource, Error> {
 }
 
 pub(crate) fn not_found(id: Uuid) -> Error {
-    Error::NotFound { kind: "resource", id: id.to_string() }
+    Error::NotFound {
+        kind: "resource",
+        id: id.to_string(),
+    }
 }
 
 fn by_id(id: Uuid) -> Expr {
@@ -321,8 +388,11 @@ fn active_model(resource: &Resource) -> ActiveModel {
 
 pub(crate) fn from_model(model: Model) -> Result<Resource, Error> {
     let list = |json: Json| {
-        serde_json::from_value(json)
-            .map_err(|error| Error::from(DatabaseError::Other(format!("a list is not stored as one: {error}"))))
+        serde_json::from_value(json).map_err(|error| {
+            Error::from(DatabaseError::Other(format!(
+                "a list is not stored as one: {error}"
+            )))
+        })
     };
     Ok(Resource {
         id: model.id,
@@ -354,7 +424,15 @@ pub(crate) fn from_model(model: Model) -> Result<Resource, Error> {
 }
 
 /// Locks and reads the resources that a batch of an import may update.
-pub(crate) async fn find_where(transaction: &impl ConnectionTrait, condition: Expr) -> Result<Vec<Resource>, Error> {
-    let found = Entity::find().filter(condition).lock_exclusive().all(transaction).await.map_err(DatabaseError::from)?;
+pub(crate) async fn find_where(
+    transaction: &impl ConnectionTrait,
+    condition: Expr,
+) -> Result<Vec<Resource>, Error> {
+    let found = Entity::find()
+        .filter(condition)
+        .lock_exclusive()
+        .all(transaction)
+        .await
+        .map_err(DatabaseError::from)?;
     found.into_iter().map(from_model).collect()
 }

@@ -38,13 +38,21 @@ impl Analyser {
             Some(tag) => algorithm(&primary_language(tag)),
         };
         let english = matches!(algorithm, Some(Algorithm::English));
-        Self { stemmer: algorithm.map(Stemmer::create), keeps_folded: !english }
+        Self {
+            stemmer: algorithm.map(Stemmer::create),
+            keeps_folded: !english,
+        }
     }
 
     /// For queries: the folded word and its English stem.
     pub fn for_query(language: Option<&str>) -> Self {
-        let algorithm = language.map_or(Some(Algorithm::English), |tag| algorithm(&primary_language(tag)));
-        Self { stemmer: algorithm.map(Stemmer::create), keeps_folded: true }
+        let algorithm = language.map_or(Some(Algorithm::English), |tag| {
+            algorithm(&primary_language(tag))
+        });
+        Self {
+            stemmer: algorithm.map(Stemmer::create),
+            keeps_folded: true,
+        }
     }
 
     /// Calls `each` for every word of a text, in order.
@@ -52,7 +60,11 @@ impl Analyser {
         for (start, word) in text.unicode_word_indices() {
             let terms = self.terms(word);
             if !terms.is_empty() {
-                each(Word { terms, start, end: start + word.len() });
+                each(Word {
+                    terms,
+                    start,
+                    end: start + word.len(),
+                });
             }
         }
     }
@@ -62,7 +74,11 @@ impl Analyser {
         if folded.is_empty() {
             return Vec::new();
         }
-        let stem = self.stemmer.as_ref().map(|stemmer| stemmer.stem(&folded)).filter(|stem| !stem.is_empty());
+        let stem = self
+            .stemmer
+            .as_ref()
+            .map(|stemmer| stemmer.stem(&folded))
+            .filter(|stem| !stem.is_empty());
         match stem {
             None => vec![folded],
             Some(stem) if *stem == *folded => vec![folded],
@@ -79,12 +95,19 @@ impl Analyser {
 /// Lower case without accents, apostrophes removed, cut to a bounded length.
 pub fn fold(word: &str) -> String {
     let mut folded: String = if word.is_ascii() {
-        word.bytes().filter(|byte| byte.is_ascii_graphic() && *byte != b'\'').map(|byte| char::from(byte.to_ascii_lowercase())).collect()
+        word.bytes()
+            .filter(|byte| byte.is_ascii_graphic() && *byte != b'\'')
+            .map(|byte| char::from(byte.to_ascii_lowercase()))
+            .collect()
     } else {
         word.nfkd()
             .filter(|character| !is_combining_mark(*character) && !matches!(character, '\'' | '’'))
             .flat_map(char::to_lowercase)
-            .filter(|character| !is_combining_mark(*character) && !character.is_whitespace() && !character.is_control())
+            .filter(|character| {
+                !is_combining_mark(*character)
+                    && !character.is_whitespace()
+                    && !character.is_control()
+            })
             .collect()
     };
     if folded.len() > LONGEST_TERM {
@@ -99,7 +122,11 @@ pub fn fold(word: &str) -> String {
 
 /// The two-letter code of a language tag's first part where Pharos knows one, else that part in lower case.
 pub fn primary_language(tag: &str) -> String {
-    let primary = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let primary = tag
+        .split(['-', '_'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let two = match primary.as_str() {
         "ara" => "ar",
         "dan" => "da",
@@ -160,16 +187,26 @@ mod tests {
 
     #[test]
     fn words_are_folded_and_stemmed_by_language() {
-        assert_eq!(terms("Databases, don't RUN!", Some("en-US")), [["databas"], ["dont"], ["run"]]);
-        assert_eq!(terms("Mary GrandPré ﬁne", None), [["mari"], ["grandpr"], ["fine"]]);
+        assert_eq!(
+            terms("Databases, don't RUN!", Some("en-US")),
+            [["databas"], ["dont"], ["run"]]
+        );
+        assert_eq!(
+            terms("Mary GrandPré ﬁne", None),
+            [["mari"], ["grandpr"], ["fine"]]
+        );
         assert_eq!(terms("livres", Some("fre")), [vec!["livr", "livres"]]);
-        assert_eq!(terms("東京 İstanbul", Some("jpn")), [["東"], ["京"], ["istanbul"]]);
+        assert_eq!(
+            terms("東京 İstanbul", Some("jpn")),
+            [["東"], ["京"], ["istanbul"]]
+        );
     }
 
     #[test]
     fn a_word_says_where_it_stands() {
         let mut places = Vec::new();
-        Analyser::for_language(None).words("Größe 12", |word| places.push((word.start, word.end)));
+        Analyser::for_language(None)
+            .words("Größe 12", |word| places.push((word.start, word.end)));
         assert_eq!(places, [(0, 7), (8, 10)]);
     }
 }

@@ -26,10 +26,20 @@ pub enum Candidates {
 impl Candidates {
     /// The candidates of a query: what it excludes, phrases and fields are decided on the documents.
     pub fn of(query: &Query) -> Self {
-        let of_kind = |occurs| query.clauses.iter().filter(move |clause| clause.occurs == occurs).map(of_clause);
+        let of_kind = |occurs| {
+            query
+                .clauses
+                .iter()
+                .filter(move |clause| clause.occurs == occurs)
+                .map(of_clause)
+        };
         if query.has_required() {
             all(of_kind(Occurs::Must))
-        } else if query.clauses.iter().any(|clause| clause.occurs == Occurs::Should) {
+        } else if query
+            .clauses
+            .iter()
+            .any(|clause| clause.occurs == Occurs::Should)
+        {
             any(of_kind(Occurs::Should))
         } else {
             Self::Everything
@@ -46,7 +56,10 @@ fn of_atom(atom: &Atom) -> Candidates {
         return match last - first {
             ..0 => Candidates::Nothing,
             0..MOST_YEARS => any((first..=last).map(|year| {
-                Candidates::Having(TokenQuery::Token(value_token(Facet::Year, &year.to_string())))
+                Candidates::Having(TokenQuery::Token(value_token(
+                    Facet::Year,
+                    &year.to_string(),
+                )))
             })),
             _ => Candidates::Everything,
         };
@@ -56,7 +69,11 @@ fn of_atom(atom: &Atom) -> Candidates {
     }
     all(atom.words.iter().map(|terms| {
         any(terms.iter().map(|term| {
-            Candidates::Having(if atom.prefix { TokenQuery::Prefix(term.clone()) } else { TokenQuery::Token(term.clone()) })
+            Candidates::Having(if atom.prefix {
+                TokenQuery::Prefix(term.clone())
+            } else {
+                TokenQuery::Token(term.clone())
+            })
         }))
     }))
 }
@@ -85,7 +102,10 @@ fn any(parts: impl Iterator<Item = Candidates>) -> Candidates {
     joined(having, TokenQuery::Or).map_or(Candidates::Nothing, Candidates::Having)
 }
 
-fn joined(mut parts: Vec<TokenQuery>, join: fn(Vec<TokenQuery>) -> TokenQuery) -> Option<TokenQuery> {
+fn joined(
+    mut parts: Vec<TokenQuery>,
+    join: fn(Vec<TokenQuery>) -> TokenQuery,
+) -> Option<TokenQuery> {
     match parts.len() {
         0 => None,
         1 => parts.pop(),

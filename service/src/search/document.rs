@@ -37,7 +37,13 @@ pub enum Field {
     Other,
 }
 
-pub const FIELDS: [Field; 5] = [Field::Title, Field::Subject, Field::Creator, Field::Description, Field::Other];
+pub const FIELDS: [Field; 5] = [
+    Field::Title,
+    Field::Subject,
+    Field::Creator,
+    Field::Description,
+    Field::Other,
+];
 
 impl Field {
     pub fn name(self) -> &'static str {
@@ -71,7 +77,14 @@ pub enum Facet {
     Classification,
 }
 
-pub const FACETS: [Facet; 6] = [Facet::Subject, Facet::Creator, Facet::Language, Facet::Type, Facet::Year, Facet::Classification];
+pub const FACETS: [Facet; 6] = [
+    Facet::Subject,
+    Facet::Creator,
+    Facet::Language,
+    Facet::Type,
+    Facet::Year,
+    Facet::Classification,
+];
 
 impl Facet {
     pub fn name(self) -> &'static str {
@@ -111,10 +124,17 @@ pub fn field_text(fields: &ResourceFields, field: Field) -> Vec<&str> {
         Field::Subject => fields.subject.iter().map(String::as_str).collect(),
         Field::Creator => fields.creator.as_deref().into_iter().collect(),
         Field::Description => fields.description.as_deref().into_iter().collect(),
-        Field::Other => [&fields.publisher, &fields.contributor, &fields.identifier, &fields.source, &fields.coverage, &fields.classification_code]
-            .into_iter()
-            .filter_map(|text| text.as_deref())
-            .collect(),
+        Field::Other => [
+            &fields.publisher,
+            &fields.contributor,
+            &fields.identifier,
+            &fields.source,
+            &fields.coverage,
+            &fields.classification_code,
+        ]
+        .into_iter()
+        .filter_map(|text| text.as_deref())
+        .collect(),
     }
 }
 
@@ -132,7 +152,13 @@ pub fn value_token(facet: Facet, value: &str) -> String {
         Facet::Classification => 'k',
     };
     let mut token = format!("={letter}:");
-    token.extend(value.split_whitespace().map(fold).collect::<Vec<_>>().join("_").chars());
+    token.push_str(
+        &value
+            .split_whitespace()
+            .map(fold)
+            .collect::<Vec<_>>()
+            .join("_"),
+    );
     token
 }
 
@@ -198,21 +224,41 @@ fn add_value_tokens(fields: &ResourceFields, terms: &mut BTreeMap<String, Vec<u3
     }
 }
 
-fn pack_terms(terms: &BTreeMap<String, Vec<u32>>, field_ends: [u32; 5], year: Option<i64>) -> Vec<u8> {
-    let mut sorted: Vec<(u32, &str, &[u32])> =
-        terms.iter().map(|(term, positions)| (term_hash(term.as_bytes()), term.as_str(), positions.as_slice())).collect();
+fn pack_terms(
+    terms: &BTreeMap<String, Vec<u32>>,
+    field_ends: [u32; 5],
+    year: Option<i64>,
+) -> Vec<u8> {
+    let mut sorted: Vec<(u32, &str, &[u32])> = terms
+        .iter()
+        .map(|(term, positions)| {
+            (
+                term_hash(term.as_bytes()),
+                term.as_str(),
+                positions.as_slice(),
+            )
+        })
+        .collect();
     sorted.sort_unstable();
     let mut head = Vec::with_capacity(16);
     for end in field_ends {
         write_number(&mut head, u64::from(end));
     }
-    write_number(&mut head, year.and_then(|year| u64::try_from(year + 10_001).ok()).unwrap_or(0));
+    write_number(
+        &mut head,
+        year.and_then(|year| u64::try_from(year + 10_001).ok())
+            .unwrap_or(0),
+    );
     let mut table = Vec::with_capacity(sorted.len() * SLOT);
     let mut entries = Vec::with_capacity(sorted.len() * 10);
     let mut positions_packed = Vec::new();
     for (hash, term, positions) in &sorted {
         table.extend_from_slice(&hash.to_le_bytes());
-        table.extend_from_slice(&u32::try_from(entries.len()).unwrap_or(u32::MAX).to_le_bytes());
+        table.extend_from_slice(
+            &u32::try_from(entries.len())
+                .unwrap_or(u32::MAX)
+                .to_le_bytes(),
+        );
         positions_packed.clear();
         let mut last = 0;
         for position in *positions {
@@ -234,7 +280,9 @@ fn pack_terms(terms: &BTreeMap<String, Vec<u32>>, field_ends: [u32; 5], year: Op
 
 /// FNV-1a, 32 bits: <https://www.rfc-editor.org/rfc/rfc9923>. Equal on every machine; a hit is compared by its bytes.
 pub fn term_hash(term: &[u8]) -> u32 {
-    term.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    term.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 fn pack_facets(fields: &ResourceFields) -> Vec<u8> {
@@ -274,7 +322,9 @@ pub fn read_facets(packed: &[u8], mut each: impl FnMut(u8, &str)) {
     let mut rest = packed;
     while let Some((number, tail)) = rest.split_first() {
         rest = tail;
-        let Some(length) = read_length(&mut rest) else { return };
+        let Some(length) = read_length(&mut rest) else {
+            return;
+        };
         let (value, tail) = rest.split_at(length);
         rest = tail;
         if let Ok(value) = std::str::from_utf8(value) {
@@ -295,7 +345,9 @@ impl<'d> Terms<'d> {
     /// Reads the head of packed terms.
     pub fn new(packed: &'d [u8]) -> Option<Self> {
         let mut rest = packed;
-        let size = usize::try_from(read_number(&mut rest)?).ok()?.checked_mul(SLOT)?;
+        let size = usize::try_from(read_number(&mut rest)?)
+            .ok()?
+            .checked_mul(SLOT)?;
         let (table, mut rest) = rest.split_at_checked(size)?;
         let mut field_ends = [0; 5];
         for end in &mut field_ends {
@@ -305,12 +357,20 @@ impl<'d> Terms<'d> {
             0 => None,
             year => Some(i64::try_from(year).ok()? - 10_001),
         };
-        Some(Self { field_ends, year, table, entries: rest })
+        Some(Self {
+            field_ends,
+            year,
+            table,
+            entries: rest,
+        })
     }
 
     /// The field that a position is in.
     pub fn field_at(&self, position: u32) -> usize {
-        self.field_ends.iter().position(|end| position < *end).unwrap_or(FIELDS.len() - 1)
+        self.field_ends
+            .iter()
+            .position(|end| position < *end)
+            .unwrap_or(FIELDS.len() - 1)
     }
 
     /// The positions of a term whose hash is known; `None` when the document does not have it.
@@ -318,7 +378,11 @@ impl<'d> Terms<'d> {
         let (mut low, mut high) = (0, self.table.len() / SLOT);
         while low < high {
             let middle = usize::midpoint(low, high);
-            if self.slot(middle)?.0 < hash { low = middle + 1 } else { high = middle }
+            if self.slot(middle)?.0 < hash {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         while let Some((found, offset)) = self.slot(low) {
             if found != hash {
@@ -335,13 +399,18 @@ impl<'d> Terms<'d> {
 
     /// Every term with its positions, in no useful order.
     pub fn all(&self) -> impl Iterator<Item = (&'d [u8], Positions<'d>)> {
-        (0..self.table.len() / SLOT).filter_map(|index| self.slot(index)).filter_map(|(_, offset)| self.entry(offset))
+        (0..self.table.len() / SLOT)
+            .filter_map(|index| self.slot(index))
+            .filter_map(|(_, offset)| self.entry(offset))
     }
 
     fn slot(&self, index: usize) -> Option<(u32, usize)> {
         let bytes = self.table.get(index * SLOT..(index + 1) * SLOT)?;
         let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).ok();
-        Some((number(&bytes[..4])?, usize::try_from(number(&bytes[4..])?).ok()?))
+        Some((
+            number(&bytes[..4])?,
+            usize::try_from(number(&bytes[4..])?).ok()?,
+        ))
     }
 
     fn entry(&self, offset: usize) -> Option<(&'d [u8], Positions<'d>)> {
@@ -349,7 +418,13 @@ impl<'d> Terms<'d> {
         let length = read_length(&mut rest)?;
         let (term, mut rest) = rest.split_at(length);
         let length = read_length(&mut rest)?;
-        Some((term, Positions { rest: &rest[..length], last: 0 }))
+        Some((
+            term,
+            Positions {
+                rest: &rest[..length],
+                last: 0,
+            },
+        ))
     }
 }
 
@@ -382,9 +457,11 @@ pub fn read_places(packed: &[u8], field_ends: [u32; 5]) -> Vec<Place> {
     let mut rest = packed;
     let (mut position, mut end, mut field) = (0_u32, 0_usize, 0);
     let mut places = Vec::new();
-    while let (Some(step), Some(gap), Some(length)) =
-        (read_number(&mut rest), read_number(&mut rest), read_number(&mut rest))
-    {
+    while let (Some(step), Some(gap), Some(length)) = (
+        read_number(&mut rest),
+        read_number(&mut rest),
+        read_number(&mut rest),
+    ) {
         position += u32::try_from(step).unwrap_or(u32::MAX);
         while field < field_ends.len() && position >= field_ends[field] {
             field += 1;
@@ -392,14 +469,17 @@ pub fn read_places(packed: &[u8], field_ends: [u32; 5]) -> Vec<Place> {
         }
         let start = end + usize::try_from(gap).unwrap_or(0);
         end = start + usize::try_from(length).unwrap_or(0);
-        places.push(Place { position, start, end });
+        places.push(Place {
+            position,
+            start,
+            end,
+        });
     }
     places
 }
 
 fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
     loop {
-        #[expect(clippy::cast_possible_truncation, reason = "the low seven bits")]
         let low = (number & 0x7f) as u8;
         number >>= 7;
         if number == 0 {
@@ -446,23 +526,44 @@ mod tests {
         let terms = Terms::new(&document.terms).unwrap();
         assert_eq!(terms.year, Some(2018));
         let ends = terms.field_ends;
-        let rust = terms.find(term_hash(b"rust"), b"rust").map(|positions| positions.collect::<Vec<_>>());
+        let rust = terms
+            .find(term_hash(b"rust"), b"rust")
+            .map(|positions| positions.collect::<Vec<_>>());
         assert_eq!(rust, Some(vec![1, 9]));
         assert!(terms.find(term_hash(b"go"), b"go").is_none());
         let found: Vec<(String, Vec<u32>)> = terms
             .all()
-            .map(|(term, positions)| (String::from_utf8_lossy(term).into_owned(), positions.collect()))
+            .map(|(term, positions)| {
+                (
+                    String::from_utf8_lossy(term).into_owned(),
+                    positions.collect(),
+                )
+            })
             .collect();
-        assert!(found.contains(&("rust".to_owned(), vec![1, 9])), "{found:?}");
+        assert!(
+            found.contains(&("rust".to_owned(), vec![1, 9])),
+            "{found:?}"
+        );
         assert!(found.contains(&("=l:en".to_owned(), vec![])), "{found:?}");
         let joined = fields.subject.join(LIST_SEPARATOR);
         let texts: Vec<&str> = read_places(&document.places, ends)
             .iter()
-            .map(|place| if place.position < ends[0] { &fields.title[place.start..place.end] } else { &joined[place.start..place.end] })
+            .map(|place| {
+                if place.position < ends[0] {
+                    &fields.title[place.start..place.end]
+                } else {
+                    &joined[place.start..place.end]
+                }
+            })
             .collect();
-        assert_eq!(texts, ["The", "Rust", "Book", "systems", "programming", "Rust"]);
+        assert_eq!(
+            texts,
+            ["The", "Rust", "Book", "systems", "programming", "Rust"]
+        );
         let mut facets = Vec::new();
-        read_facets(&document.facets, |number, value| facets.push((number, value.to_owned())));
+        read_facets(&document.facets, |number, value| {
+            facets.push((number, value.to_owned()))
+        });
         assert_eq!(facets[1], (Facet::Subject as u8, "Rust".to_owned()));
     }
 }

@@ -18,7 +18,10 @@ pub fn highlights(
     for (field, end) in FIELDS.into_iter().zip(field_ends) {
         let own: Vec<Place> = places
             .iter()
-            .filter(|place| (begin..end).contains(&place.position) && matched.binary_search(&place.position).is_ok())
+            .filter(|place| {
+                (begin..end).contains(&place.position)
+                    && matched.binary_search(&place.position).is_ok()
+            })
             .copied()
             .collect();
         begin = end;
@@ -35,13 +38,20 @@ pub fn highlights(
 
 /// The text, or the densest part of it, escaped and with `<mark>` around the places.
 fn mark(text: &str, places: &[Place], whole: bool) -> Option<String> {
-    let (from, to) = if whole || text.len() <= SNIPPET { (0, text.len()) } else { window(text, places) };
+    let (from, to) = if whole || text.len() <= SNIPPET {
+        (0, text.len())
+    } else {
+        window(text, places)
+    };
     let mut html = String::with_capacity(to - from + 16 * places.len());
     if from > 0 {
         html.push_str("… ");
     }
     let mut at = from;
-    for place in places.iter().filter(|place| place.start >= from && place.end <= to) {
+    for place in places
+        .iter()
+        .filter(|place| place.start >= from && place.end <= to)
+    {
         escape(text.get(at..place.start)?, &mut html);
         html.push_str("<mark>");
         escape(text.get(place.start..place.end)?, &mut html);
@@ -59,7 +69,10 @@ fn mark(text: &str, places: &[Place], whole: bool) -> Option<String> {
 fn window(text: &str, places: &[Place]) -> (usize, usize) {
     let mut best = (0, 0);
     for (index, place) in places.iter().enumerate() {
-        let inside = places[index..].iter().take_while(|other| other.end <= place.start + SNIPPET * 3 / 4).count();
+        let inside = places[index..]
+            .iter()
+            .take_while(|other| other.end <= place.start + SNIPPET * 3 / 4)
+            .count();
         if inside > best.1 {
             best = (index, inside);
         }
@@ -71,9 +84,16 @@ fn window(text: &str, places: &[Place]) -> (usize, usize) {
         .take_while(|(index, _)| first - index <= SNIPPET / 4)
         .filter(|(_, character)| character.is_whitespace())
         .last()
-        .map_or(if first <= SNIPPET / 4 { 0 } else { first }, |(index, character)| {
-            if first <= SNIPPET / 4 { 0 } else { index + character.len_utf8() }
-        });
+        .map_or(
+            if first <= SNIPPET / 4 { 0 } else { first },
+            |(index, character)| {
+                if first <= SNIPPET / 4 {
+                    0
+                } else {
+                    index + character.len_utf8()
+                }
+            },
+        );
     let to = text[first..]
         .char_indices()
         .find(|(index, character)| first + index >= from + SNIPPET && character.is_whitespace())
@@ -100,11 +120,25 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_around_the_densest_match_and_escaped() {
-        let text = format!("{} <rust> & rust {}", "word ".repeat(80), "tail ".repeat(80));
+        let text = format!(
+            "{} <rust> & rust {}",
+            "word ".repeat(80),
+            "tail ".repeat(80)
+        );
         let first = text.find("rust").unwrap();
-        let places = [first, first + 8].map(|start| Place { position: 0, start, end: start + 4 });
+        let places = [first, first + 8].map(|start| Place {
+            position: 0,
+            start,
+            end: start + 4,
+        });
         let html = mark(&text, &places, false).unwrap();
-        assert!(html.contains("&lt;<mark>rust</mark>&gt; &amp; <mark>rust</mark> tail"), "{html}");
-        assert!(html.starts_with("… word") && html.ends_with("tail …") && html.len() < 400, "{html}");
+        assert!(
+            html.contains("&lt;<mark>rust</mark>&gt; &amp; <mark>rust</mark> tail"),
+            "{html}"
+        );
+        assert!(
+            html.starts_with("… word") && html.ends_with("tail …") && html.len() < 400,
+            "{html}"
+        );
     }
 }

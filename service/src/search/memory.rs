@@ -18,7 +18,9 @@ use uuid::Uuid;
 
 use super::document::{FIELDS, Terms};
 use super::query::{Occurs, Query};
-use super::rank::{Hit, K1, Statistics, best_after, inverse_frequency, length_norm, rounded, totals};
+use super::rank::{
+    Hit, K1, Statistics, best_after, inverse_frequency, length_norm, rounded, totals,
+};
 use super::{FullTextSearch, REMOVALS_KEPT};
 use crate::database::{Batcher, Database, DatabaseError, Row};
 
@@ -108,14 +110,21 @@ impl Receiver for Contents {
     }
 
     fn write(&mut self, id: Uuid, version: i64, length: i64, terms: &[u8]) {
-        #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^52")]
-        let Some(entry) = self.replace(id, version, length as f64) else { return };
-        let Some(terms) = Terms::new(terms) else { return };
+        let Some(entry) = self.replace(id, version, length as f64) else {
+            return;
+        };
+        let Some(terms) = Terms::new(terms) else {
+            return;
+        };
         for (term, positions) in terms.all() {
-            let frequency: f64 = positions.map(|position| FIELDS[terms.field_at(position)].weight()).sum();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive integer, saturating")]
+            let frequency: f64 = positions
+                .map(|position| FIELDS[terms.field_at(position)].weight())
+                .sum();
             let frequency = frequency as u16;
-            self.postings.entry(hash(term)).or_default().push(Posting { entry, frequency });
+            self.postings
+                .entry(hash(term))
+                .or_default()
+                .push(Posting { entry, frequency });
         }
     }
 }
@@ -133,21 +142,30 @@ impl Contents {
             known.live = false;
         }
         let live = version != i64::MAX;
-        self.entries.push(Entry { id, version, length, live });
+        self.entries.push(Entry {
+            id,
+            version,
+            length,
+            live,
+        });
         self.by_id.insert(id, number);
         live.then_some(number)
     }
 
     fn must_be_read_anew(&self) -> bool {
-        let too_long_away = Duration::from_secs(u64::try_from(REMOVALS_KEPT.num_seconds() / 2).unwrap_or(0));
-        self.followed_at.is_none_or(|at| at.elapsed() > too_long_away)
+        let too_long_away =
+            Duration::from_secs(u64::try_from(REMOVALS_KEPT.num_seconds() / 2).unwrap_or(0));
+        self.followed_at
+            .is_none_or(|at| at.elapsed() > too_long_away)
             || (self.outdated > OUTDATED_FEW && self.outdated * OUTDATED_SHARE > self.entries.len())
     }
 }
 
 /// FNV-1a, 64 bits.
 fn hash(term: &[u8]) -> u64 {
-    term.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    term.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// What brings the index up to date. Calls that arrive together share one look, which begins after all of them.
@@ -168,10 +186,17 @@ pub(crate) fn follower(
     );
     let (database_for_batches, memory) = (database.clone(), Arc::clone(memory));
     database.batcher(1, move |calls: Vec<()>| {
-        let (database, memory, sql) = (database_for_batches.clone(), Arc::clone(&memory), sql.clone());
+        let (database, memory, sql) = (
+            database_for_batches.clone(),
+            Arc::clone(&memory),
+            sql.clone(),
+        );
         async move {
             let result = memory.follow(&database, &sql).await;
-            calls.iter().map(|()| result.clone().map_err(Into::into)).collect()
+            calls
+                .iter()
+                .map(|()| result.clone().map_err(Into::into))
+                .collect()
         }
     })
 }
@@ -183,7 +208,14 @@ impl MemoryIndex {
             (contents.must_be_read_anew(), contents.settled)
         };
         let statement = |since: i64| {
-            database.statement(sql, [since.into(), Uuid::nil().into(), Value::from(Vec::<u8>::new())])
+            database.statement(
+                sql,
+                [
+                    since.into(),
+                    Uuid::nil().into(),
+                    Value::from(Vec::<u8>::new()),
+                ],
+            )
         };
         if anew {
             let _filling = self.filling.lock().await;
@@ -205,7 +237,9 @@ impl MemoryIndex {
             changes.settled == contents.settled
                 && changes.removed.is_empty()
                 && changes.written.is_empty()
-                && contents.followed_at.is_some_and(|at| at.elapsed() < Duration::from_secs(60))
+                && contents
+                    .followed_at
+                    .is_some_and(|at| at.elapsed() < Duration::from_secs(60))
         };
         if !nothing_new {
             let mut contents = self.contents.write();
@@ -224,15 +258,28 @@ impl MemoryIndex {
     /// What the library as a whole says to the scores of a query.
     pub(crate) fn statistics(&self, query: &Query) -> Statistics {
         let contents = self.contents.read();
-        let counts = query.clauses.iter().flat_map(|clause| &clause.any_of).map(|atom| {
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-            atom.single_word().map(|terms| contents.matching(terms).len() as f64)
-        });
-        Statistics { documents: contents.documents, tokens: contents.tokens, counts: counts.collect() }
+        let counts = query
+            .clauses
+            .iter()
+            .flat_map(|clause| &clause.any_of)
+            .map(|atom| {
+                atom.single_word()
+                    .map(|terms| contents.matching(terms).len() as f64)
+            });
+        Statistics {
+            documents: contents.documents,
+            tokens: contents.tokens,
+            counts: counts.collect(),
+        }
     }
 
     /// Answers a plain query: the best hits after a position, whether there are more, and how many there are in all.
-    pub(crate) fn search(&self, query: &Query, after: Option<(f64, Uuid)>, limit: usize) -> (Vec<Hit>, bool, usize) {
+    pub(crate) fn search(
+        &self,
+        query: &Query,
+        after: Option<(f64, Uuid)>,
+        limit: usize,
+    ) -> (Vec<Hit>, bool, usize) {
         let contents = self.contents.read();
         let (documents, average) = totals(contents.documents, contents.tokens);
         let mut scores = vec![0.0_f64; contents.entries.len()];
@@ -249,7 +296,6 @@ impl MemoryIndex {
             }
             for atom in &clause.any_of {
                 let matching = contents.matching(atom.single_word().unwrap_or_default());
-                #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
                 let idf = inverse_frequency(documents, matching.len() as f64);
                 for posting in &matching {
                     let entry = posting.entry as usize;
@@ -271,7 +317,10 @@ impl MemoryIndex {
                 let held = held[*entry as usize];
                 held & must == must && held & must_not == 0 && (must != 0 || held & should != 0)
             })
-            .map(|entry| Hit { id: contents.entries[entry as usize].id, score: rounded(scores[entry as usize]) })
+            .map(|entry| Hit {
+                id: contents.entries[entry as usize].id,
+                score: rounded(scores[entry as usize]),
+            })
             .collect();
         drop(contents);
         let total = hits.len();
@@ -283,12 +332,18 @@ impl MemoryIndex {
 impl Contents {
     /// The live entries that have any of the terms, each once with its highest frequency.
     fn matching(&self, terms: &[String]) -> Vec<Posting> {
-        let mut lists = terms.iter().filter_map(|term| self.postings.get(&hash(term.as_bytes())));
+        let mut lists = terms
+            .iter()
+            .filter_map(|term| self.postings.get(&hash(term.as_bytes())));
         let live = |posting: &&Posting| self.entries[posting.entry as usize].live;
-        let mut matching: Vec<Posting> = lists.next().map_or_else(Vec::new, |list| list.iter().filter(live).copied().collect());
+        let mut matching: Vec<Posting> = lists
+            .next()
+            .map_or_else(Vec::new, |list| list.iter().filter(live).copied().collect());
         for list in lists {
             matching.extend(list.iter().filter(live));
-            matching.sort_unstable_by_key(|posting| (posting.entry, std::cmp::Reverse(posting.frequency)));
+            matching.sort_unstable_by_key(|posting| {
+                (posting.entry, std::cmp::Reverse(posting.frequency))
+            });
             matching.dedup_by_key(|posting| posting.entry);
         }
         matching

@@ -80,7 +80,11 @@ pub trait FullTextSearch: Send + Sync {
     fn renumber_changes(&self) -> Option<&'static str>;
 
     /// Adds documents, none of which is there yet, with their tokens.
-    async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr>;
+    async fn insert(
+        &self,
+        transaction: &Transaction,
+        documents: &[(Uuid, &Document)],
+    ) -> Result<(), DbErr>;
 }
 
 /// The strategy for a database.
@@ -119,7 +123,13 @@ pub(crate) async fn reindex(
     search.begin_change(transaction).await?;
     search.insert(transaction, &[(id, document)]).await?;
     let added = i64::from(before.is_none());
-    add_statistics(transaction, id, added, document.length - before.unwrap_or(0)).await
+    add_statistics(
+        transaction,
+        id,
+        added,
+        document.length - before.unwrap_or(0),
+    )
+    .await
 }
 
 /// Takes a resource out of the index.
@@ -131,7 +141,9 @@ pub(crate) async fn unindex(
 ) -> Result<(), DbErr> {
     use entity::search_removals;
 
-    let Some(length) = remove_document(transaction, id).await? else { return Ok(()) };
+    let Some(length) = remove_document(transaction, id).await? else {
+        return Ok(());
+    };
     search.begin_change(transaction).await?;
     let old = SqlQuery::delete()
         .from_table(search_removals::Entity)
@@ -141,7 +153,11 @@ pub(crate) async fn unindex(
     let mut removal = SqlQuery::insert();
     removal
         .into_table(search_removals::Entity)
-        .columns([search_removals::Column::ResourceId, search_removals::Column::Changed, search_removals::Column::RemovedAt])
+        .columns([
+            search_removals::Column::ResourceId,
+            search_removals::Column::Changed,
+            search_removals::Column::RemovedAt,
+        ])
         .values([id.into(), Expr::cust(search.next_change()), now.into()])
         .map_err(|error| DbErr::Custom(error.to_string()))?;
     transaction.execute(&removal).await?;
@@ -161,18 +177,29 @@ async fn remove_document(transaction: &Transaction, id: Uuid) -> Result<Option<i
         .one(transaction)
         .await?;
     if length.is_some() {
-        Entity::delete_many().filter(sea_orm::ColumnTrait::eq(&Column::ResourceId, id)).exec(transaction).await?;
+        Entity::delete_many()
+            .filter(sea_orm::ColumnTrait::eq(&Column::ResourceId, id))
+            .exec(transaction)
+            .await?;
     }
     Ok(length)
 }
 
-async fn add_statistics(transaction: &Transaction, id: Uuid, documents: i64, tokens: i64) -> Result<(), DbErr> {
+async fn add_statistics(
+    transaction: &Transaction,
+    id: Uuid,
+    documents: i64,
+    tokens: i64,
+) -> Result<(), DbErr> {
     use entity::search_statistics::{Column, Entity};
 
     let shard = i64::from(id.as_bytes()[15] & 15);
     let update = SqlQuery::update()
         .table(Entity)
-        .value(Column::Documents, Expr::col(Column::Documents).add(documents))
+        .value(
+            Column::Documents,
+            Expr::col(Column::Documents).add(documents),
+        )
         .value(Column::Tokens, Expr::col(Column::Tokens).add(tokens))
         .and_where(Expr::col(Column::Shard).eq(shard))
         .take();

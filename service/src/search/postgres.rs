@@ -1,7 +1,7 @@
 //! The token index on PostgreSQL: a tsvector column with a GIN index.
 
-use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::DbErr;
+use sea_orm::sea_query::{Expr, SelectStatement};
 use uuid::Uuid;
 
 use super::candidates::TokenQuery;
@@ -19,7 +19,13 @@ const SETTLED_CHANGES: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bi
 const INSERT: BulkInsert = BulkInsert {
     table: DOCUMENTS,
     columns: &[
-        COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], COLUMNS[5], COLUMNS[6],
+        COLUMNS[0],
+        COLUMNS[1],
+        COLUMNS[2],
+        COLUMNS[3],
+        COLUMNS[4],
+        COLUMNS[5],
+        COLUMNS[6],
         ("tokens", ColumnType::TokenVector),
     ],
     computed: &[("changed", NEXT_CHANGE)],
@@ -49,10 +55,16 @@ impl FullTextSearch for PostgresSearch {
     }
 
     fn renumber_changes(&self) -> Option<&'static str> {
-        Some("UPDATE search_documents SET changed = 0 WHERE changed > pg_current_xact_id()::text::bigint")
+        Some(
+            "UPDATE search_documents SET changed = 0 WHERE changed > pg_current_xact_id()::text::bigint",
+        )
     }
 
-    async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr> {
+    async fn insert(
+        &self,
+        transaction: &Transaction,
+        documents: &[(Uuid, &Document)],
+    ) -> Result<(), DbErr> {
         let rows = documents.iter().map(|(id, document)| {
             let mut row = row(*id, document);
             row.push(vector(&document.tokens).into());
@@ -68,13 +80,24 @@ fn quoted(token: &str) -> String {
 }
 
 fn vector(tokens: &[String]) -> String {
-    tokens.iter().map(|token| quoted(token)).collect::<Vec<_>>().join(" ")
+    tokens
+        .iter()
+        .map(|token| quoted(token))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A tsquery: every token quoted.
 fn expression(query: &TokenQuery) -> String {
     let list = |parts: &[TokenQuery], operator: &str| {
-        format!("({})", parts.iter().map(expression).collect::<Vec<_>>().join(operator))
+        format!(
+            "({})",
+            parts
+                .iter()
+                .map(expression)
+                .collect::<Vec<_>>()
+                .join(operator)
+        )
     };
     match query {
         TokenQuery::Token(token) => quoted(token),

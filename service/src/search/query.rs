@@ -85,13 +85,22 @@ impl Query {
     pub fn is_plain(&self) -> bool {
         let plain = |atom: &Atom| atom.single_word().is_some();
         !self.is_blank()
-            && self.clauses.iter().any(|clause| clause.occurs != Occurs::MustNot)
-            && self.clauses.iter().flat_map(|clause| &clause.any_of).all(plain)
+            && self
+                .clauses
+                .iter()
+                .any(|clause| clause.occurs != Occurs::MustNot)
+            && self
+                .clauses
+                .iter()
+                .flat_map(|clause| &clause.any_of)
+                .all(plain)
     }
 
     /// Whether any word, phrase or value must be found; otherwise there is nothing to look up in the index.
     pub fn has_required(&self) -> bool {
-        self.clauses.iter().any(|clause| clause.occurs == Occurs::Must)
+        self.clauses
+            .iter()
+            .any(|clause| clause.occurs == Occurs::Must)
     }
 }
 
@@ -107,7 +116,10 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
             continue;
         }
         if piece.text == "AND" && !piece.quoted && !piece.negated && piece.field.is_none() {
-            if let Some(last) = clauses.last_mut().filter(|last| last.occurs == Occurs::Should) {
+            if let Some(last) = clauses
+                .last_mut()
+                .filter(|last| last.occurs == Occurs::Should)
+            {
                 last.occurs = Occurs::Must;
             }
             must_next = !clauses.is_empty();
@@ -116,7 +128,9 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
         if clauses.len() >= MOST_CLAUSES {
             break;
         }
-        let Some(atom) = atom(&piece, &analyser) else { continue };
+        let Some(atom) = atom(&piece, &analyser) else {
+            continue;
+        };
         let occurs = if piece.negated {
             Occurs::MustNot
         } else if piece.quoted || piece.field.is_some() || must_next || mode == MatchMode::All {
@@ -132,14 +146,27 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
                     last.occurs = Occurs::Must;
                 }
             }
-            _ => clauses.push(Clause { occurs, any_of: vec![atom] }),
+            _ => clauses.push(Clause {
+                occurs,
+                any_of: vec![atom],
+            }),
         }
         (joins_next, must_next) = (false, false);
     }
     if clauses.is_empty() && !text.trim().is_empty() {
         // Something was typed, but no word is in it: nothing can match.
-        let nothing = Atom { text: text.trim().chars().take(80).collect(), field: None, words: Vec::new(), prefix: false, years: None, within: None };
-        clauses.push(Clause { occurs: Occurs::Must, any_of: vec![nothing] });
+        let nothing = Atom {
+            text: text.trim().chars().take(80).collect(),
+            field: None,
+            words: Vec::new(),
+            prefix: false,
+            years: None,
+            within: None,
+        };
+        clauses.push(Clause {
+            occurs: Occurs::Must,
+            any_of: vec![nothing],
+        });
     }
     Query { mode, clauses }
 }
@@ -151,7 +178,15 @@ struct Piece<'q> {
     negated: bool,
 }
 
-const FIELD_NAMES: [&str; 7] = ["title", "subject", "creator", "description", "language", "type", "year"];
+const FIELD_NAMES: [&str; 7] = [
+    "title",
+    "subject",
+    "creator",
+    "description",
+    "language",
+    "type",
+    "year",
+];
 
 /// Cuts a query at white space, keeping quoted text together.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
@@ -164,7 +199,8 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
         };
         let field = FIELD_NAMES.into_iter().find_map(|name| {
             let tail = body.strip_prefix(name)?.strip_prefix(':')?;
-            tail.starts_with(|c: char| !c.is_whitespace()).then_some((name, tail))
+            tail.starts_with(|c: char| !c.is_whitespace())
+                .then_some((name, tail))
         });
         if let Some((_, tail)) = field {
             body = tail;
@@ -178,15 +214,26 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
             },
             None => word(body),
         };
-        pieces.push(Piece { text: content, field, quoted, negated });
+        pieces.push(Piece {
+            text: content,
+            field,
+            quoted,
+            negated,
+        });
         rest = tail.trim_start();
     }
     pieces
 }
 
 fn word(text: &str) -> (&str, bool, &str) {
-    let end = text.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(text.len());
-    let end = if end == 0 { text.chars().next().map_or(0, char::len_utf8) } else { end };
+    let end = text
+        .find(|c: char| c.is_whitespace() || c == '"')
+        .unwrap_or(text.len());
+    let end = if end == 0 {
+        text.chars().next().map_or(0, char::len_utf8)
+    } else {
+        end
+    };
     (&text[..end], false, &text[end..])
 }
 
@@ -198,16 +245,34 @@ fn language_of(text: &str) -> Option<String> {
 }
 
 fn atom(piece: &Piece<'_>, analyser: &Analyser) -> Option<Atom> {
-    let atom = |field, words| Atom { text: piece.text.to_owned(), field, words, prefix: false, years: None, within: None };
+    let atom = |field, words| Atom {
+        text: piece.text.to_owned(),
+        field,
+        words,
+        prefix: false,
+        years: None,
+        within: None,
+    };
     match piece.field {
-        Some("language") => Some(atom(Some("language"), vec![vec![value_token(Facet::Language, piece.text)]])),
-        Some("type") => Some(atom(Some("type"), vec![vec![value_token(Facet::Type, piece.text)]])),
+        Some("language") => Some(atom(
+            Some("language"),
+            vec![vec![value_token(Facet::Language, piece.text)]],
+        )),
+        Some("type") => Some(atom(
+            Some("type"),
+            vec![vec![value_token(Facet::Type, piece.text)]],
+        )),
         Some("year") => match years(piece.text) {
-            Some(years) => Some(Atom { years: Some(years), ..atom(Some("year"), Vec::new()) }),
+            Some(years) => Some(Atom {
+                years: Some(years),
+                ..atom(Some("year"), Vec::new())
+            }),
             None => words_atom(piece, None, analyser),
         },
         field => {
-            let within = FIELDS.iter().position(|known: &Field| Some(known.name()) == field);
+            let within = FIELDS
+                .iter()
+                .position(|known: &Field| Some(known.name()) == field);
             words_atom(piece, within, analyser)
         }
     }
@@ -215,28 +280,49 @@ fn atom(piece: &Piece<'_>, analyser: &Analyser) -> Option<Atom> {
 
 fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> Option<Atom> {
     let field = within.map(|index| FIELDS[index].name());
-    let prefix = piece.text.strip_suffix('*').filter(|_| !piece.quoted).map(fold).filter(|prefix| {
-        prefix.chars().all(char::is_alphanumeric) && !prefix.is_empty()
-    });
+    let prefix = piece
+        .text
+        .strip_suffix('*')
+        .filter(|_| !piece.quoted)
+        .map(fold)
+        .filter(|prefix| prefix.chars().all(char::is_alphanumeric) && !prefix.is_empty());
     if let Some(prefix) = prefix {
         // English text keeps stems only: `library*` has to find `librari` too.
         let mut prefixes = Vec::new();
         analyser.words(&prefix, |word| prefixes = word.terms);
         prefixes.retain(|stem| *stem != prefix && stem.len() + 1 >= prefix.len());
         prefixes.push(prefix);
-        return Some(Atom { text: piece.text.to_owned(), field, words: vec![prefixes], prefix: true, years: None, within });
+        return Some(Atom {
+            text: piece.text.to_owned(),
+            field,
+            words: vec![prefixes],
+            prefix: true,
+            years: None,
+            within,
+        });
     }
     let mut words = Vec::new();
     analyser.words(piece.text, |word| words.push(word.terms));
     if words.is_empty() {
         return None;
     }
-    Some(Atom { text: piece.text.to_owned(), field, words, prefix: false, years: None, within })
+    Some(Atom {
+        text: piece.text.to_owned(),
+        field,
+        words,
+        prefix: false,
+        years: None,
+        within,
+    })
 }
 
 /// `2001`, `2001..2010`, `..2010`, `2001..`
 fn years(text: &str) -> Option<(i64, i64)> {
-    let year = |text: &str| text.parse::<i64>().ok().filter(|year| (-10_000..=10_000).contains(year));
+    let year = |text: &str| {
+        text.parse::<i64>()
+            .ok()
+            .filter(|year| (-10_000..=10_000).contains(year))
+    };
     match text.split_once("..") {
         None => year(text).map(|year| (year, year)),
         Some(("", last)) => year(last).map(|last| (-10_000, last)),
@@ -255,7 +341,14 @@ mod tests {
             .into_iter()
             .map(|clause| {
                 let atoms = clause.any_of.iter().map(|atom| {
-                    format!("{}{}{}", atom.field.map(|field| format!("{field}:")).unwrap_or_default(), atom.text, if atom.words.len() > 1 { "~" } else { "" })
+                    format!(
+                        "{}{}{}",
+                        atom.field
+                            .map(|field| format!("{field}:"))
+                            .unwrap_or_default(),
+                        atom.text,
+                        if atom.words.len() > 1 { "~" } else { "" }
+                    )
                 });
                 (clause.occurs, atoms.collect())
             })
@@ -265,7 +358,12 @@ mod tests {
     #[test]
     fn operators_are_understood() {
         use Occurs::{Must, MustNot, Should};
-        let list = |atoms: &[&str]| atoms.iter().map(|atom| (*atom).to_owned()).collect::<Vec<_>>();
+        let list = |atoms: &[&str]| {
+            atoms
+                .iter()
+                .map(|atom| (*atom).to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             shape("rust OR go -\"garbage collection\" title:book year:2001..2010 sys*"),
             [
@@ -280,7 +378,10 @@ mod tests {
 
     #[test]
     fn every_string_is_a_query() {
-        for text in ["\"open", "OR", "OR OR a", "-", "- a", "title:", "((", "a:b:c", "\"\"", "*", "year:x", "'", "\\", "\u{0}"] {
+        for text in [
+            "\"open", "OR", "OR OR a", "-", "- a", "title:", "((", "a:b:c", "\"\"", "*", "year:x",
+            "'", "\\", "\u{0}",
+        ] {
             let _ = parse(text, MatchMode::All);
         }
         assert!(parse("  ", MatchMode::Best).is_blank());

@@ -75,12 +75,23 @@ impl Collector {
             }
             atoms.push(own);
         }
-        Self { query, wanted, atoms, shared, ids: Vec::new(), frequencies: Vec::new(), found: vec![Vec::new(); slots], highest: vec![0.0; slots] }
+        Self {
+            query,
+            wanted,
+            atoms,
+            shared,
+            ids: Vec::new(),
+            frequencies: Vec::new(),
+            found: vec![Vec::new(); slots],
+            highest: vec![0.0; slots],
+        }
     }
 
     /// Considers a candidate; tells whether it matches.
     pub fn consider(&mut self, id: Uuid, length: i64, packed: &[u8]) -> bool {
-        let Some(terms) = Terms::new(packed) else { return false };
+        let Some(terms) = Terms::new(packed) else {
+            return false;
+        };
         self.find_positions(&terms);
         let mut required_hold = true;
         let (mut any_should, mut has_should, mut has_must) = (false, false, false);
@@ -89,9 +100,14 @@ impl Collector {
         for clause in &self.query.clauses {
             let mut holds = false;
             for atom in &clause.any_of {
-                let frequency = frequency(atom, &self.atoms[next], &self.found, &self.highest, &terms);
+                let frequency =
+                    frequency(atom, &self.atoms[next], &self.found, &self.highest, &terms);
                 holds |= frequency > 0.0;
-                self.frequencies.push(if clause.occurs == Occurs::MustNot { 0.0 } else { frequency });
+                self.frequencies.push(if clause.occurs == Occurs::MustNot {
+                    0.0
+                } else {
+                    frequency
+                });
                 next += 1;
             }
             match clause.occurs {
@@ -108,7 +124,6 @@ impl Collector {
         }
         let matches = required_hold && (any_should || has_must || !has_should);
         if matches {
-            #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^52")]
             self.ids.push((id, length as f64));
         } else {
             self.frequencies.truncate(row);
@@ -135,7 +150,10 @@ impl Collector {
                     // A whole value has no position; it stands behind every word.
                     found.push(u32::MAX);
                 }
-                let frequency = found[before..].iter().map(|position| weight_at(terms, *position)).sum();
+                let frequency = found[before..]
+                    .iter()
+                    .map(|position| weight_at(terms, *position))
+                    .sum();
                 self.highest[wanted.slot] = self.highest[wanted.slot].max(frequency);
             }
         }
@@ -177,8 +195,15 @@ impl Collector {
         for (index, (id, length)) in self.ids.iter().enumerate() {
             let norm = length_norm(*length, average);
             let row = &self.frequencies[index * width..(index + 1) * width];
-            let score: f64 = row.iter().zip(&idf).map(|(frequency, idf)| idf * frequency * (K1 + 1.0) / (frequency + norm)).sum();
-            hits.push(Hit { id: *id, score: rounded(score) });
+            let score: f64 = row
+                .iter()
+                .zip(&idf)
+                .map(|(frequency, idf)| idf * frequency * (K1 + 1.0) / (frequency + norm))
+                .sum();
+            hits.push(Hit {
+                id: *id,
+                score: rounded(score),
+            });
         }
         best_after(hits, after, limit)
     }
@@ -211,7 +236,6 @@ impl Collector {
 
 /// How many documents there are and how long they are on average, neither of them 0.
 pub(super) fn totals(documents: i64, tokens: i64) -> (f64, f64) {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     let (documents, tokens) = (documents.max(1) as f64, tokens.max(1) as f64);
     (documents, tokens / documents)
 }
@@ -233,7 +257,11 @@ pub(super) fn rounded(score: f64) -> f64 {
 }
 
 /// The best hits after a position, best first, ties by id; with whether there are more.
-pub(super) fn best_after(mut hits: Vec<Hit>, after: Option<(f64, Uuid)>, limit: usize) -> (Vec<Hit>, bool) {
+pub(super) fn best_after(
+    mut hits: Vec<Hit>,
+    after: Option<(f64, Uuid)>,
+    limit: usize,
+) -> (Vec<Hit>, bool) {
     if let Some((score, id)) = after {
         hits.retain(|hit| hit.score < score || (hit.score == score && hit.id > id));
     }
@@ -249,14 +277,31 @@ pub(super) fn best_after(mut hits: Vec<Hit>, after: Option<(f64, Uuid)>, limit: 
 
 /// The weight of a word at a position; that of a whole value matches without adding to the score.
 fn weight_at(terms: &Terms<'_>, position: u32) -> f64 {
-    if position == u32::MAX { f64::MIN_POSITIVE } else { FIELDS[terms.field_at(position)].weight() }
+    if position == u32::MAX {
+        f64::MIN_POSITIVE
+    } else {
+        FIELDS[terms.field_at(position)].weight()
+    }
 }
 
 /// The frequency of an atom weighted by field, more than 0 when it matches. Of several terms for one word the most
 /// frequent counts.
-fn frequency(atom: &Atom, slots: &[usize], found: &[Vec<u32>], highest: &[f64], terms: &Terms<'_>) -> f64 {
+fn frequency(
+    atom: &Atom,
+    slots: &[usize],
+    found: &[Vec<u32>],
+    highest: &[f64],
+    terms: &Terms<'_>,
+) -> f64 {
     if let Some((first, last)) = atom.years {
-        return if terms.year.is_some_and(|year| (first..=last).contains(&year)) { f64::MIN_POSITIVE } else { 0.0 };
+        return if terms
+            .year
+            .is_some_and(|year| (first..=last).contains(&year))
+        {
+            f64::MIN_POSITIVE
+        } else {
+            0.0
+        };
     }
     if let ([slot], false, None) = (slots, atom.prefix, atom.within) {
         return highest[*slot];
@@ -274,13 +319,25 @@ fn occurrences<'a>(
     found: &'a [Vec<u32>],
     terms: &'a Terms<'_>,
 ) -> impl Iterator<Item = (u32, bool)> + 'a {
-    let first = slots.first().map_or(&[][..], |slot| found[*slot].as_slice());
+    let first = slots
+        .first()
+        .map_or(&[][..], |slot| found[*slot].as_slice());
     first
         .iter()
         .copied()
         .filter(|position| *position != u32::MAX)
         .filter(move |position| {
-            slots.iter().skip(1).zip(1_u32..).all(|(slot, offset)| found[*slot].contains(&(position + offset)))
+            slots
+                .iter()
+                .skip(1)
+                .zip(1_u32..)
+                .all(|(slot, offset)| found[*slot].contains(&(position + offset)))
         })
-        .map(move |position| (position, atom.within.is_none_or(|field| terms.field_at(position) == field)))
+        .map(move |position| {
+            (
+                position,
+                atom.within
+                    .is_none_or(|field| terms.field_at(position) == field),
+            )
+        })
 }

@@ -82,7 +82,11 @@ struct Found {
 impl FromRow for Found {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
         let resource = Resource::from_row(row)?;
-        Ok(Self { resource, terms: row.bytes(23, <[u8]>::to_vec)?, places: row.bytes(24, <[u8]>::to_vec)? })
+        Ok(Self {
+            resource,
+            terms: row.bytes(23, <[u8]>::to_vec)?,
+            places: row.bytes(24, <[u8]>::to_vec)?,
+        })
     }
 }
 
@@ -92,30 +96,49 @@ impl Pharos {
         let limit = crate::library::checked_limit(request.limit)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let query = parse(&request.q, request.mode);
-        let binding = format!("search\u{1}{}\u{1}{:?}\u{1}{}", request.q, request.mode, request.filter.as_deref().unwrap_or(""));
+        let binding = format!(
+            "search\u{1}{}\u{1}{:?}\u{1}{}",
+            request.q,
+            request.mode,
+            request.filter.as_deref().unwrap_or("")
+        );
         let after = match &request.cursor {
             Some(cursor) => Some(read_position(&self.cursors.read(&binding, cursor)?)?),
             None => None,
         };
         let mut facets = serde_json::Map::new();
         self.follow.call(()).await?;
-        let (hits, more, total) = if query.is_plain() && request.facets.is_empty() && request.filter.is_none() {
-            self.memory.search(&query, after, limit)
-        } else {
-            let matches = self.find_matches(&query, request).await?;
-            for facet in &request.facets {
-                facets.insert(facet.name().to_owned(), json!(top_values(&matches.facets, *facet)));
-            }
-            let collector = matches.collector.unwrap_or_else(|| Collector::new(query.clone()));
-            let (hits, more) = collector.best(&self.memory.statistics(&query), after, limit);
-            (hits, more, collector.total())
-        };
-        let items = self.load_items(&hits, &mut Collector::new(query.clone())).await?;
+        let (hits, more, total) =
+            if query.is_plain() && request.facets.is_empty() && request.filter.is_none() {
+                self.memory.search(&query, after, limit)
+            } else {
+                let matches = self.find_matches(&query, request).await?;
+                for facet in &request.facets {
+                    facets.insert(
+                        facet.name().to_owned(),
+                        json!(top_values(&matches.facets, *facet)),
+                    );
+                }
+                let collector = matches
+                    .collector
+                    .unwrap_or_else(|| Collector::new(query.clone()));
+                let (hits, more) = collector.best(&self.memory.statistics(&query), after, limit);
+                (hits, more, collector.total())
+            };
+        let items = self
+            .load_items(&hits, &mut Collector::new(query.clone()))
+            .await?;
         let next_cursor = hits
             .last()
             .filter(|_| more)
             .map(|hit| self.cursors.write(&binding, &json!([hit.score, hit.id])));
-        Ok(SearchReply { items, total, facets, query, next_cursor })
+        Ok(SearchReply {
+            items,
+            total,
+            facets,
+            query,
+            next_cursor,
+        })
     }
 
     /// Matches found by the database's token index: every kind of query, with filters and facets.
@@ -127,7 +150,8 @@ impl Pharos {
             return Ok(Matches::default());
         }
         let select = self.candidate_select(&candidates, request)?;
-        self.collect(select, query.clone(), !request.facets.is_empty()).await
+        self.collect(select, query.clone(), !request.facets.is_empty())
+            .await
     }
 
     fn filter_condition(&self, request: &SearchRequest) -> Result<Option<Expr>, Error> {
@@ -138,7 +162,11 @@ impl Pharos {
     }
 
     /// The candidates with what decides about them.
-    fn candidate_select(&self, candidates: &Candidates, request: &SearchRequest) -> Result<SelectStatement, Error> {
+    fn candidate_select(
+        &self,
+        candidates: &Candidates,
+        request: &SearchRequest,
+    ) -> Result<SelectStatement, Error> {
         use entity::{resources, search_documents};
 
         let documents = || Alias::new(DOCUMENTS);
@@ -168,7 +196,12 @@ impl Pharos {
         Ok(select)
     }
 
-    async fn collect(&self, select: SelectStatement, query: Query, with_facets: bool) -> Result<Matches, Error> {
+    async fn collect(
+        &self,
+        select: SelectStatement,
+        query: Query,
+        with_facets: bool,
+    ) -> Result<Matches, Error> {
         let query = Arc::new(query);
         let statement = self.database.build(&select);
         let matches = self
@@ -176,7 +209,9 @@ impl Pharos {
             .fold(statement, move |matches: &mut Matches, row| {
                 let id: Uuid = row.get(0)?;
                 let length: i64 = row.get(1)?;
-                let collector = matches.collector.get_or_insert_with(|| Collector::new((*query).clone()));
+                let collector = matches
+                    .collector
+                    .get_or_insert_with(|| Collector::new((*query).clone()));
                 let found = row.bytes(2, |terms| collector.consider(id, length, terms))?;
                 if found && with_facets {
                     let counts = &mut matches.facets;
@@ -192,7 +227,11 @@ impl Pharos {
         Ok(matches)
     }
 
-    async fn load_items(&self, hits: &[Hit], collector: &mut Collector) -> Result<Vec<SearchItem>, Error> {
+    async fn load_items(
+        &self,
+        hits: &[Hit],
+        collector: &mut Collector,
+    ) -> Result<Vec<SearchItem>, Error> {
         use entity::{resources, search_documents};
 
         if hits.is_empty() {
@@ -209,12 +248,20 @@ impl Pharos {
             )
             .and_where(Expr::col(id).is_in(hits.iter().map(|hit| hit.id)))
             .take();
-        let found: Vec<Found> = self.database.fetch_all(self.database.build(&select)).await?;
-        let mut by_id: HashMap<Uuid, Found> = found.into_iter().map(|found| (found.resource.id, found)).collect();
+        let found: Vec<Found> = self
+            .database
+            .fetch_all(self.database.build(&select))
+            .await?;
+        let mut by_id: HashMap<Uuid, Found> = found
+            .into_iter()
+            .map(|found| (found.resource.id, found))
+            .collect();
         let mut items = Vec::with_capacity(hits.len());
         for hit in hits {
             // One that was deleted since the first statement is left out.
-            let Some(found) = by_id.remove(&hit.id) else { continue };
+            let Some(found) = by_id.remove(&hit.id) else {
+                continue;
+            };
             let mut marked = serde_json::Map::new();
             if let Some((positions, ends)) = collector.matched_positions(&found.terms)
                 && !positions.is_empty()
@@ -224,7 +271,13 @@ impl Pharos {
                     marked.insert(field.to_owned(), html.into());
                 }
             }
-            items.push(SearchItem { kind: KIND_RESOURCE, id: hit.id, score: hit.score, highlights: marked, resource: found.resource });
+            items.push(SearchItem {
+                kind: KIND_RESOURCE,
+                id: hit.id,
+                score: hit.score,
+                highlights: marked,
+                resource: found.resource,
+            });
         }
         Ok(items)
     }
@@ -232,9 +285,16 @@ impl Pharos {
 
 fn read_position(position: &Json) -> Result<(f64, Uuid), Error> {
     let score = position.get(0).and_then(Json::as_f64);
-    let id = position.get(1).and_then(Json::as_str).and_then(|id| Uuid::try_parse(id).ok());
+    let id = position
+        .get(1)
+        .and_then(Json::as_str)
+        .and_then(|id| Uuid::try_parse(id).ok());
     score.zip(id).ok_or_else(|| {
-        Error::BadParameter(vec![Fault::parameter("cursor", "bad_cursor", "the cursor is not one of this search")])
+        Error::BadParameter(vec![Fault::parameter(
+            "cursor",
+            "bad_cursor",
+            "the cursor is not one of this search",
+        )])
     })
 }
 
@@ -242,7 +302,10 @@ fn top_values(counts: &HashMap<(u8, String), u64>, facet: Facet) -> Vec<FacetCou
     let mut values: Vec<FacetCount> = counts
         .iter()
         .filter(|((number, _), _)| *number == facet as u8)
-        .map(|((_, value), count)| FacetCount { value: value.clone(), count: *count })
+        .map(|((_, value), count)| FacetCount {
+            value: value.clone(),
+            count: *count,
+        })
         .collect();
     values.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
     values.truncate(MOST_FACET_VALUES);

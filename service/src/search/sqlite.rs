@@ -29,9 +29,13 @@ impl FullTextSearch for SqliteSearch {
         let index = Alias::new("search_index");
         select.inner_join(
             index.clone(),
-            Expr::col((index, Alias::new("rowid"))).equals((Alias::new(DOCUMENTS), Alias::new("doc"))),
+            Expr::col((index, Alias::new("rowid")))
+                .equals((Alias::new(DOCUMENTS), Alias::new("doc"))),
         );
-        select.and_where(Expr::cust_with_values("search_index MATCH ?", [expression(query)]));
+        select.and_where(Expr::cust_with_values(
+            "search_index MATCH ?",
+            [expression(query)],
+        ));
     }
 
     fn next_change(&self) -> &'static str {
@@ -55,10 +59,16 @@ impl FullTextSearch for SqliteSearch {
         None
     }
 
-    async fn insert(&self, transaction: &Transaction, documents: &[(Uuid, &Document)]) -> Result<(), DbErr> {
+    async fn insert(
+        &self,
+        transaction: &Transaction,
+        documents: &[(Uuid, &Document)],
+    ) -> Result<(), DbErr> {
         let backend = transaction.get_database_backend();
         for (id, document) in documents {
-            transaction.insert_rows(&INSERT, vec![row(*id, document)]).await?;
+            transaction
+                .insert_rows(&INSERT, vec![row(*id, document)])
+                .await?;
             transaction
                 .execute_raw(Statement::from_sql_and_values(
                     backend,
@@ -75,7 +85,14 @@ impl FullTextSearch for SqliteSearch {
 fn expression(query: &TokenQuery) -> String {
     let quoted = |token: &str| format!("\"{}\"", token.replace('"', "\"\""));
     let list = |parts: &[TokenQuery], operator: &str| {
-        format!("({})", parts.iter().map(expression).collect::<Vec<_>>().join(operator))
+        format!(
+            "({})",
+            parts
+                .iter()
+                .map(expression)
+                .collect::<Vec<_>>()
+                .join(operator)
+        )
     };
     match query {
         TokenQuery::Token(token) => quoted(token),
