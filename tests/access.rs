@@ -11,6 +11,8 @@ matrix![every_operation_answers_exactly_those_who_may_call_it];
 enum Need {
     Nothing,
     AnyKey,
+    /// A key that is not narrowed to scopes, or has `admin`.
+    WholeKey,
     Scope(&'static str),
 }
 
@@ -30,10 +32,10 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("find_user", Need::Scope("admin")),
     ("patch_user", Need::Scope("admin")),
     ("delete_user", Need::Scope("admin")),
-    ("list_keys", Need::AnyKey),
-    ("create_key", Need::AnyKey),
-    ("find_key", Need::AnyKey),
-    ("revoke_key", Need::AnyKey),
+    ("list_keys", Need::WholeKey),
+    ("create_key", Need::WholeKey),
+    ("find_key", Need::WholeKey),
+    ("revoke_key", Need::WholeKey),
 ];
 
 /// Every scope, and the least role that has it.
@@ -63,7 +65,11 @@ const ROLES: [&str; 3] = ["reader", "editor", "admin"];
 fn may(caller: &Caller, needed: &str) -> bool {
     let (_, least) = SCOPES.iter().find(|(scope, _)| *scope == needed).unwrap();
     let least = ROLES.iter().position(|role| role == least).unwrap();
-    caller.role >= least && caller.scopes.as_ref().is_none_or(|own| own.iter().any(|own| includes(own, needed)))
+    caller.role >= least
+        && caller
+            .scopes
+            .as_ref()
+            .is_none_or(|own| own.iter().any(|own| includes(own, needed)))
 }
 
 async fn callers(world: &World) -> Vec<Caller> {
@@ -72,9 +78,18 @@ async fn callers(world: &World) -> Vec<Caller> {
     for (role, owner) in owners.into_iter().enumerate() {
         let narrowed = SCOPES.iter().map(|(scope, _)| Some(vec![*scope]));
         for scopes in [None, Some(vec![])].into_iter().chain(narrowed) {
-            let key = owner.post("keys", &json!({"scopes": scopes})).await.is(201).json();
+            let key = owner
+                .post("keys", &json!({"scopes": scopes}))
+                .await
+                .is(201)
+                .json();
             let client = owner.with_key(key["secret"].as_str().unwrap());
-            callers.push(Caller { name: format!("{} {scopes:?}", ROLES[role]), client, role, scopes });
+            callers.push(Caller {
+                name: format!("{} {scopes:?}", ROLES[role]),
+                client,
+                role,
+                scopes,
+            });
         }
     }
     callers
@@ -86,7 +101,13 @@ async fn call(client: &Client, method: &str, path: &str) -> Reply {
     let request = client.request(&method.to_uppercase(), &path);
     match method {
         "get" => request.send().await,
-        _ => request.header("if-match", "*").json(&json!({})).send().await,
+        _ => {
+            request
+                .header("if-match", "*")
+                .json(&json!({}))
+                .send()
+                .await
+        }
     }
 }
 
@@ -97,11 +118,16 @@ async fn every_operation_answers_exactly_those_who_may_call_it(world: World) {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let name = operation["operationId"].as_str().unwrap();
-            let (_, need) = OPERATIONS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| {
-                panic!("{name} is new: say in OPERATIONS who may call it");
-            });
+            let (_, need) = OPERATIONS
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap_or_else(|| {
+                    panic!("{name} is new: say in OPERATIONS who may call it");
+                });
             seen.push(name);
-            let secured = operation.get("security").is_some_and(|security| *security == json!([{"key": []}]));
+            let secured = operation
+                .get("security")
+                .is_some_and(|security| *security == json!([{"key": []}]));
             assert_eq!(secured, *need != Need::Nothing, "the document on {name}");
             let anonymous = call(&world.anonymous, method, path).await;
             if *need == Need::Nothing {
@@ -113,20 +139,38 @@ async fn every_operation_answers_exactly_those_who_may_call_it(world: World) {
                 let reply = call(&caller.client, method, path).await;
                 let allowed = match need {
                     Need::Scope(needed) => may(caller, needed),
-                    _ => true,
+                    Need::WholeKey => caller.scopes.is_none() || may(caller, "admin"),
+                    Need::AnyKey | Need::Nothing => true,
                 };
                 let refused = matches!(reply.status, 401 | 403);
-                assert_eq!(!refused, allowed, "{name} by {}: {}", caller.name, reply.text());
+                assert_eq!(
+                    !refused,
+                    allowed,
+                    "{name} by {}: {}",
+                    caller.name,
+                    reply.text()
+                );
                 if refused {
                     reply.problem(403, "forbidden");
                 }
-                assert!(reply.status < 500, "{name} by {}: {}", caller.name, reply.text());
+                assert!(
+                    reply.status < 500,
+                    "{name} by {}: {}",
+                    caller.name,
+                    reply.text()
+                );
             }
         }
     }
-    let missing: Vec<_> = OPERATIONS.iter().filter(|(name, _)| !seen.contains(name)).collect();
+    let missing: Vec<_> = OPERATIONS
+        .iter()
+        .filter(|(name, _)| !seen.contains(name))
+        .collect();
     assert!(missing.is_empty(), "not served: {missing:?}");
     let kept = world.admin.get("users").await.is(200).json();
     assert_eq!(kept["items"].as_array().map(Vec::len), Some(3), "{kept}");
-    assert_eq!(world.reader.get("resources").await.json()["items"], Json::Array(Vec::new()));
+    assert_eq!(
+        world.reader.get("resources").await.json()["items"],
+        Json::Array(Vec::new())
+    );
 }

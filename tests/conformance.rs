@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use crate::harness::{World, resource};
 
-matrix![json_match_means_what_jsonb_means, full_text_search_finds_exactly_the_documents_with_the_tokens];
+matrix![
+    json_match_means_what_jsonb_means,
+    full_text_search_finds_exactly_the_documents_with_the_tokens
+];
 
 /// What a strategy is asked.
 enum Question {
@@ -43,7 +46,10 @@ fn questions() -> Vec<(Question, &'static [usize])> {
     use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
     use Question::{Compares, Contains, Equals, Exists, Has};
     vec![
-        (Contains(json!({})), &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+        (
+            Contains(json!({})),
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+        ),
         (Contains(json!({"a": 1})), &[2]),
         (Contains(json!({"a": 1.0})), &[2]),
         (Contains(json!({"a": null})), &[1]),
@@ -88,7 +94,10 @@ fn questions() -> Vec<(Question, &'static [usize])> {
         (Compares(&["a"], GreaterOrEqual, json!(1)), &[2, 3, 9]),
         (Compares(&["a"], Less, json!(1.5)), &[2]),
         (Compares(&["a"], LessOrEqual, json!(1.5)), &[2, 3]),
-        (Compares(&["a"], Greater, json!(9_007_199_254_740_992_i64)), &[9]),
+        (
+            Compares(&["a"], Greater, json!(9_007_199_254_740_992_i64)),
+            &[9],
+        ),
         (Compares(&["a"], Greater, json!("0")), &[4, 8]),
         (Compares(&["a"], Less, json!("z")), &[4]),
         (Compares(&["a"], LessOrEqual, json!("é")), &[4, 8]),
@@ -109,20 +118,39 @@ fn condition(strategy: &dyn JsonMatch, question: &Question) -> (String, Expr) {
     let column = Expr::col((Alias::new("resources"), Alias::new("metadata")));
     let keys = |path: &[&str]| path.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
     match question {
-        Question::Contains(value) => (format!("contains {value}"), strategy.contains(column, value)),
-        Question::Exists(path) => (format!("exists {path:?}"), strategy.exists(column, &keys(path))),
-        Question::Equals(path, value) => (format!("{path:?} = {value}"), strategy.equals(column, &keys(path), value)),
-        Question::Compares(path, comparison, value) => {
-            (format!("{path:?} {comparison:?} {value}"), strategy.compares(column, &keys(path), *comparison, value))
-        }
-        Question::Has(path, value) => (format!("{path:?} has {value}"), strategy.has(column, &keys(path), value)),
+        Question::Contains(value) => (
+            format!("contains {value}"),
+            strategy.contains(column, value),
+        ),
+        Question::Exists(path) => (
+            format!("exists {path:?}"),
+            strategy.exists(column, &keys(path)),
+        ),
+        Question::Equals(path, value) => (
+            format!("{path:?} = {value}"),
+            strategy.equals(column, &keys(path), value),
+        ),
+        Question::Compares(path, comparison, value) => (
+            format!("{path:?} {comparison:?} {value}"),
+            strategy.compares(column, &keys(path), *comparison, value),
+        ),
+        Question::Has(path, value) => (
+            format!("{path:?} has {value}"),
+            strategy.has(column, &keys(path), value),
+        ),
     }
 }
 
 async fn json_match_means_what_jsonb_means(world: World) {
     let mut ids = Vec::new();
     for document in documents() {
-        ids.push(resource(&world, json!({"title": "t", "metadata": document})).await["id"].as_str().unwrap().parse::<Uuid>().unwrap());
+        ids.push(
+            resource(&world, json!({"title": "t", "metadata": document})).await["id"]
+                .as_str()
+                .unwrap()
+                .parse::<Uuid>()
+                .unwrap(),
+        );
     }
     let database = world.pharos.database();
     let strategy = json_match(database.backend());
@@ -136,11 +164,24 @@ async fn json_match_means_what_jsonb_means(world: World) {
                 .and_where(if negated { condition.not() } else { condition })
                 .order_by(id, Order::Asc)
                 .take();
-            let found: Vec<Uuid> = database.fetch_all(database.build(&select)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let found: Vec<usize> = found.iter().map(|id| ids.iter().position(|known| known == id).unwrap()).collect();
+            let found: Vec<Uuid> = database
+                .fetch_all(database.build(&select))
+                .await
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let found: Vec<usize> = found
+                .iter()
+                .map(|id| ids.iter().position(|known| known == id).unwrap())
+                .collect();
             // No condition is ever NULL, so each document is on exactly one side.
-            let expected: Vec<usize> = (0..ids.len()).filter(|index| expected.contains(index) != negated).collect();
-            assert_eq!(found, expected, "{}{name}", if negated { "NOT " } else { "" });
+            let expected: Vec<usize> = (0..ids.len())
+                .filter(|index| expected.contains(index) != negated)
+                .collect();
+            assert_eq!(
+                found,
+                expected,
+                "{}{name}",
+                if negated { "NOT " } else { "" }
+            );
         }
     }
 }
@@ -150,10 +191,26 @@ const DOCUMENTS: [&[&str]; 7] = [
     &["alpha", "beta"],
     &["alpha", "alphabet", "gamma"],
     &["=l:en", "=t:book", "beta"],
-    &["o'neil", "back\\slash", "quo\"te", "semi;colon", "co:lon", "st*ar", "a&b", "a|b", "!a", "(a)", "<->", "''", "\\'"],
+    &[
+        "o'neil",
+        "back\\slash",
+        "quo\"te",
+        "semi;colon",
+        "co:lon",
+        "st*ar",
+        "a&b",
+        "a|b",
+        "!a",
+        "(a)",
+        "<->",
+        "''",
+        "\\'",
+    ],
     &["東", "京", "🎉", "é", "e\u{301}", "ß"],
     &[],
-    &["or", "and", "not", "near", "null", "0", "1.5", "-x", "--", "%", "_"],
+    &[
+        "or", "and", "not", "near", "null", "0", "1.5", "-x", "--", "%", "_",
+    ],
 ];
 
 fn token_questions() -> Vec<(TokenQuery, Vec<usize>)> {
@@ -172,13 +229,34 @@ fn token_questions() -> Vec<(TokenQuery, Vec<usize>)> {
         (prefix("%"), vec![6]),
         (And(vec![token("alpha"), token("beta")]), vec![0]),
         (Or(vec![token("gamma"), token("🎉")]), vec![1, 4]),
-        (And(vec![token("beta"), Or(vec![token("=l:en"), token("gamma")])]), vec![2]),
-        (Or(vec![And(vec![token("alpha"), token("gamma")]), prefix("=t")]), vec![1, 2]),
+        (
+            And(vec![
+                token("beta"),
+                Or(vec![token("=l:en"), token("gamma")]),
+            ]),
+            vec![2],
+        ),
+        (
+            Or(vec![
+                And(vec![token("alpha"), token("gamma")]),
+                prefix("=t"),
+            ]),
+            vec![1, 2],
+        ),
         (And(vec![token("alpha"), token("nowhere")]), vec![]),
-        (Or((0..500).map(|number| token(&format!("none{number}"))).chain([token("beta")]).collect()), vec![0, 2]),
+        (
+            Or((0..500)
+                .map(|number| token(&format!("none{number}")))
+                .chain([token("beta")])
+                .collect()),
+            vec![0, 2],
+        ),
     ];
     for (index, tokens) in DOCUMENTS.iter().enumerate() {
-        for text in tokens.iter().filter(|text| !["alpha", "beta"].contains(text)) {
+        for text in tokens
+            .iter()
+            .filter(|text| !["alpha", "beta"].contains(text))
+        {
             questions.push((token(text), vec![index]));
         }
     }
@@ -188,22 +266,45 @@ fn token_questions() -> Vec<(TokenQuery, Vec<usize>)> {
 async fn full_text_search_finds_exactly_the_documents_with_the_tokens(world: World) {
     let mut ids = Vec::new();
     for _ in DOCUMENTS {
-        ids.push(resource(&world, json!({"title": "t"})).await["id"].as_str().unwrap().parse::<Uuid>().unwrap());
+        ids.push(
+            resource(&world, json!({"title": "t"})).await["id"]
+                .as_str()
+                .unwrap()
+                .parse::<Uuid>()
+                .unwrap(),
+        );
     }
-    world.scratch.execute("DELETE FROM search_documents").await.unwrap();
+    world
+        .scratch
+        .execute("DELETE FROM search_documents")
+        .await
+        .unwrap();
     let database = world.pharos.database();
-    let strategy: Arc<dyn service::search::FullTextSearch> = full_text_search(database.backend()).into();
+    let strategy: Arc<dyn service::search::FullTextSearch> =
+        full_text_search(database.backend()).into();
     let documents: Vec<(Uuid, Document)> = ids
         .iter()
         .zip(DOCUMENTS)
-        .map(|(id, tokens)| (*id, Document { tokens: tokens.iter().map(|token| (*token).to_owned()).collect(), ..service::search::analyse(&Default::default(), 1) }))
+        .map(|(id, tokens)| {
+            (
+                *id,
+                Document {
+                    tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
+                    ..service::search::analyse(&Default::default(), 1)
+                },
+            )
+        })
         .collect();
     let (inserting, all) = (Arc::clone(&strategy), Arc::new(documents));
     let inserted = database.write(move |transaction| {
         let (strategy, all) = (Arc::clone(&inserting), Arc::clone(&all));
         async move {
-            let borrowed: Vec<(Uuid, &Document)> = all.iter().map(|(id, document)| (*id, document)).collect();
-            strategy.insert(&transaction, &borrowed).await.map_err(service::database::DatabaseError::from)?;
+            let borrowed: Vec<(Uuid, &Document)> =
+                all.iter().map(|(id, document)| (*id, document)).collect();
+            strategy
+                .insert(&transaction, &borrowed)
+                .await
+                .map_err(service::database::DatabaseError::from)?;
             Ok(())
         }
     });
@@ -217,11 +318,24 @@ async fn full_text_search_finds_exactly_the_documents_with_the_tokens(world: Wor
             .take();
         strategy.narrow(&mut select, &question);
         let shown: String = format!("{question:?}").chars().take(80).collect();
-        let found: Vec<Uuid> = database.fetch_all(database.build(&select)).await.unwrap_or_else(|error| panic!("{shown}: {error}"));
-        let found: Vec<usize> = found.iter().map(|id| ids.iter().position(|known| known == id).unwrap()).collect();
+        let found: Vec<Uuid> = database
+            .fetch_all(database.build(&select))
+            .await
+            .unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let found: Vec<usize> = found
+            .iter()
+            .map(|id| ids.iter().position(|known| known == id).unwrap())
+            .collect();
         assert_eq!(found, expected, "{shown}");
     }
     // A document that is deleted is found no more, and its number may be used again.
-    world.scratch.execute("DELETE FROM search_documents").await.unwrap();
-    assert_eq!(world.reader.get("search?q=alpha").await.is(200).json()["total"], 0);
+    world
+        .scratch
+        .execute("DELETE FROM search_documents")
+        .await
+        .unwrap();
+    assert_eq!(
+        world.reader.get("search?q=alpha").await.is(200).json()["total"],
+        0
+    );
 }

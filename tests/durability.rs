@@ -11,7 +11,10 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::{Backend, Chance, Client, Process, Scratch};
 
-backend_matrix![what_was_acknowledged_survives_a_kill_and_nothing_is_doubled, a_server_that_is_told_to_stop_finishes_what_it_began];
+backend_matrix![
+    what_was_acknowledged_survives_a_kill_and_nothing_is_doubled,
+    a_server_that_is_told_to_stop_finishes_what_it_began
+];
 
 const CONNECTIONS: usize = 16;
 
@@ -22,9 +25,18 @@ struct Plan {
 
 impl Plan {
     fn of_this_run() -> Self {
-        match std::env::var("PHAROS_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()) {
-            Some(rounds) => Self { rounds, creates: 10_000 },
-            None => Self { rounds: 3, creates: 500 },
+        match std::env::var("PHAROS_KILL_ROUNDS")
+            .ok()
+            .and_then(|rounds| rounds.parse().ok())
+        {
+            Some(rounds) => Self {
+                rounds,
+                creates: 10_000,
+            },
+            None => Self {
+                rounds: 3,
+                creates: 500,
+            },
         }
     }
 }
@@ -38,9 +50,19 @@ struct Round {
 async fn what_was_acknowledged_survives_a_kill_and_nothing_is_doubled(backend: Backend) {
     let plan = Plan::of_this_run();
     // The moments differ from run to run, and are printed.
-    let seed = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() & 0xffff_ffff).unwrap();
+    let seed = u64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_nanos()
+            & 0xffff_ffff,
+    )
+    .unwrap();
     let mut chance = Chance::new(seed);
-    println!("{backend:?}: {} rounds of up to {} creates, seed {seed}", plan.rounds, plan.creates);
+    println!(
+        "{backend:?}: {} rounds of up to {} creates, seed {seed}",
+        plan.rounds, plan.creates
+    );
     let scratch = Scratch::empty(backend).await;
     let mut server = Process::start(&scratch.url).await;
     let mut admin = server.first_admin().await;
@@ -49,7 +71,8 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_is_doubled(backend: B
         // At any time from the first acknowledgement to the last.
         let kill_after = 1 + chance.below(plan.creates);
         let delay = Duration::from_micros(u64::try_from(chance.below(20_000)).unwrap());
-        let round = create_until_killed(server, &admin, number, plan.creates, kill_after, delay).await;
+        let round =
+            create_until_killed(server, &admin, number, plan.creates, kill_after, delay).await;
         let began = Instant::now();
         server = Process::start(&scratch.url).await;
         let restarted = began.elapsed();
@@ -63,12 +86,24 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_is_doubled(backend: B
             round.attempted
         );
     }
-    println!("{backend:?}: {acknowledged} acknowledged creates are all there once; {unanswered} more were stored, their reply lost");
-    assert!(acknowledged >= plan.rounds, "too few creates for a test: {acknowledged}");
+    println!(
+        "{backend:?}: {acknowledged} acknowledged creates are all there once; {unanswered} more were stored, their reply lost"
+    );
+    assert!(
+        acknowledged >= plan.rounds,
+        "too few creates for a test: {acknowledged}"
+    );
     server.kill().await;
 }
 
-async fn create_until_killed(server: Process, admin: &Client, number: usize, creates: usize, kill_after: usize, delay: Duration) -> Round {
+async fn create_until_killed(
+    server: Process,
+    admin: &Client,
+    number: usize,
+    creates: usize,
+    kill_after: usize,
+    delay: Duration,
+) -> Round {
     let next = Arc::new(AtomicUsize::new(0));
     let answered = Arc::new(AtomicUsize::new(0));
     let writers = (0..CONNECTIONS).map(|_| {
@@ -100,32 +135,67 @@ async fn create_until_killed(server: Process, admin: &Client, number: usize, cre
     for writer in writers {
         acknowledged.extend(writer.await.unwrap());
     }
-    Round { acknowledged, attempted: next.load(Ordering::SeqCst).min(creates) }
+    Round {
+        acknowledged,
+        attempted: next.load(Ordering::SeqCst).min(creates),
+    }
 }
 
 /// Compares what is stored and found with what was acknowledged; gives how many are stored.
 async fn check(admin: &Client, number: usize, round: &Round) -> usize {
     let filter = format!("source = \"round {number}\"");
-    let listed = admin.all("resources", &[("filter", &filter), ("sort", "id"), ("limit", "200")]).await;
+    let listed = admin
+        .all(
+            "resources",
+            &[("filter", &filter), ("sort", "id"), ("limit", "200")],
+        )
+        .await;
     let mut by_title: BTreeMap<&str, &Json> = BTreeMap::new();
     for item in &listed {
         let twice = by_title.insert(item["title"].as_str().unwrap(), item);
         assert!(twice.is_none(), "stored twice: {item}");
     }
-    assert!(listed.len() <= round.attempted, "{} stored of {} attempted", listed.len(), round.attempted);
+    assert!(
+        listed.len() <= round.attempted,
+        "{} stored of {} attempted",
+        listed.len(),
+        round.attempted
+    );
     for (title, id) in &round.acknowledged {
-        let stored = by_title.get(title.as_str()).unwrap_or_else(|| panic!("{title} was acknowledged as {id} and is not there"));
+        let stored = by_title
+            .get(title.as_str())
+            .unwrap_or_else(|| panic!("{title} was acknowledged as {id} and is not there"));
         assert_eq!(stored["id"], **id, "{title}");
         assert_eq!(stored["version"], 1, "{title}");
     }
     // What is stored can be found, and the other way round: they commit together.
     let query = format!("subject:round{number}");
-    let found = admin.all("search", &[("q", &query), ("limit", "200")]).await;
-    let ids = |items: &[Json]| items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
+    let found = admin
+        .all("search", &[("q", &query), ("limit", "200")])
+        .await;
+    let ids = |items: &[Json]| {
+        items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect::<BTreeSet<_>>()
+    };
     assert_eq!(found.len(), listed.len());
-    assert!(ids(&found) == ids(&listed), "the search finds other resources than there are");
-    let total = admin.query("search", &[("q", ""), ("limit", "1")]).await.is(200).json()["total"].clone();
-    let counted = admin.query("resources", &[("total", "true"), ("limit", "1")]).await.is(200).json()["total"].clone();
+    assert!(
+        ids(&found) == ids(&listed),
+        "the search finds other resources than there are"
+    );
+    let total = admin
+        .query("search", &[("q", ""), ("limit", "1")])
+        .await
+        .is(200)
+        .json()["total"]
+        .clone();
+    let counted = admin
+        .query("resources", &[("total", "true"), ("limit", "1")])
+        .await
+        .is(200)
+        .json()["total"]
+        .clone();
     assert_eq!(total, counted);
     listed.len()
 }
@@ -140,7 +210,12 @@ async fn a_server_that_is_told_to_stop_finishes_what_it_began(backend: Backend) 
             let mut acknowledged = 0;
             loop {
                 let body = json!({"title": format!("writer {number} wrote {acknowledged}")});
-                match admin.request("POST", "resources").json(&body).try_send().await {
+                match admin
+                    .request("POST", "resources")
+                    .json(&body)
+                    .try_send()
+                    .await
+                {
                     Some(reply) => drop(reply.is(201)),
                     None => return acknowledged,
                 }
@@ -157,5 +232,8 @@ async fn a_server_that_is_told_to_stop_finishes_what_it_began(backend: Backend) 
         acknowledged += writer.await.unwrap();
     }
     let stored = scratch.number("SELECT count(*) FROM resources").await;
-    assert!(acknowledged > 0 && stored >= acknowledged && stored <= acknowledged + 8, "{acknowledged} acknowledged, {stored} stored");
+    assert!(
+        acknowledged > 0 && stored >= acknowledged && stored <= acknowledged + 8,
+        "{acknowledged} acknowledged, {stored} stored"
+    );
 }

@@ -25,7 +25,12 @@ fn only_the_strategies_and_the_database_layer_know_which_database_it_is() {
     }
     let mut strangers = Vec::new();
     for path in files {
-        let name = path.strip_prefix(repository()).unwrap().to_str().unwrap().to_owned();
+        let name = path
+            .strip_prefix(repository())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
         let at_home = name.ends_with("/sqlite.rs")
             || name.ends_with("/postgres.rs")
             || name.starts_with("service/src/database/")
@@ -34,7 +39,9 @@ fn only_the_strategies_and_the_database_layer_know_which_database_it_is() {
             || name == "service/src/json/mod.rs";
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
-            let knows = ["DatabaseBackend::", "DbBackend::", "get_database_backend"].iter().any(|word| line.contains(word));
+            let knows = ["DatabaseBackend::", "DbBackend::", "get_database_backend"]
+                .iter()
+                .any(|word| line.contains(word));
             if knows && !at_home {
                 strangers.push(format!("{name}:{}: {}", number + 1, line.trim()));
             }
@@ -50,7 +57,11 @@ fn the_strategies_have_mirror_trees() {
     for path in files {
         for (one, other) in [("sqlite.rs", "postgres.rs"), ("postgres.rs", "sqlite.rs")] {
             if path.file_name().is_some_and(|name| name == one) {
-                assert!(path.with_file_name(other).exists(), "{} has no {other} beside it", path.display());
+                assert!(
+                    path.with_file_name(other).exists(),
+                    "{} has no {other} beside it",
+                    path.display()
+                );
             }
         }
     }
@@ -66,16 +77,28 @@ fn the_folders_and_files_that_the_architecture_page_names_are_there() {
     let mut named = 0;
     // Each row of the tables begins with a path.
     for line in text.lines() {
-        let Some(name) = line.strip_prefix("| `").and_then(|rest| rest.split('`').next()) else { continue };
+        let Some(name) = line
+            .strip_prefix("| `")
+            .and_then(|rest| rest.split('`').next())
+        else {
+            continue;
+        };
         if !name.contains('/') {
             continue;
         }
         named += 1;
         let path = repository().join(name);
-        let there = if name.ends_with('/') { path.is_dir() } else { path.is_file() };
+        let there = if name.ends_with('/') {
+            path.is_dir()
+        } else {
+            path.is_file()
+        };
         assert!(there, "ARCHITECTURE.md names {name}, which is not there");
     }
-    assert!(named > 20, "only {named} folders and files are named in ARCHITECTURE.md");
+    assert!(
+        named > 20,
+        "only {named} folders and files are named in ARCHITECTURE.md"
+    );
 }
 
 /// `PHAROS_UPDATE_SNAPSHOTS=1` writes the snapshot anew.
@@ -87,15 +110,28 @@ fn the_served_openapi_document_is_the_reviewed_one() {
     });
     let path = repository().join("docs/openapi.json");
     if std::env::var_os("PHAROS_UPDATE_SNAPSHOTS").is_some() {
-        std::fs::write(&path, format!("{}\n", api::openapi_document().to_pretty_json().unwrap())).unwrap();
+        std::fs::write(
+            &path,
+            format!("{}\n", api::openapi_document().to_pretty_json().unwrap()),
+        )
+        .unwrap();
     }
-    let reviewed: Json = serde_json::from_slice(&std::fs::read(&path).expect("docs/openapi.json")).unwrap();
+    let reviewed: Json =
+        serde_json::from_slice(&std::fs::read(&path).expect("docs/openapi.json")).unwrap();
     if served == reviewed {
         return;
     }
-    let (served, reviewed) = (serde_json::to_string_pretty(&served).unwrap(), serde_json::to_string_pretty(&reviewed).unwrap());
-    let difference = served.lines().zip(reviewed.lines()).find(|(one, other)| one != other);
-    panic!("docs/openapi.json is not what is served: {difference:?}; PHAROS_UPDATE_SNAPSHOTS=1 cargo test -p tests openapi writes it anew");
+    let (served, reviewed) = (
+        serde_json::to_string_pretty(&served).unwrap(),
+        serde_json::to_string_pretty(&reviewed).unwrap(),
+    );
+    let difference = served
+        .lines()
+        .zip(reviewed.lines())
+        .find(|(one, other)| one != other);
+    panic!(
+        "docs/openapi.json is not what is served: {difference:?}; PHAROS_UPDATE_SNAPSHOTS=1 cargo test -p tests openapi writes it anew"
+    );
 }
 
 #[test]
@@ -103,11 +139,22 @@ fn the_pages_need_no_network() {
     block_on(async {
         let world = World::start(Backend::Sqlite).await;
         let home = world.anonymous.get("/").await.is(200);
-        assert!(home.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
+        assert!(
+            home.header("content-type")
+                .is_some_and(|kind| kind.starts_with("text/html"))
+        );
         world.anonymous.get("/docs").await.is(308);
         let docs = world.anonymous.get("/docs/").await.is(200).text();
         for page in [home.text(), docs] {
-            for attribute in ["src=\"http", "href=\"http", "src='http", "src=\"//", "href=\"//", "@import", "url(http"] {
+            for attribute in [
+                "src=\"http",
+                "href=\"http",
+                "src='http",
+                "src=\"//",
+                "href=\"//",
+                "@import",
+                "url(http",
+            ] {
                 assert!(!page.contains(attribute), "{attribute} in {page}");
             }
         }

@@ -1,21 +1,30 @@
 //! Every case runs on SQLite and on PostgreSQL, each in a database of its own.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 #[macro_use]
 mod harness;
 
 mod access;
-mod accounts;
 mod conformance;
 mod durability;
 mod equality;
+mod export;
+mod filters;
 mod house_rules;
 mod import;
+mod keys;
 mod lists;
 mod migrations;
 mod overload;
+mod parameters;
 mod program;
+mod queries;
 mod refusals;
 mod resources;
 mod search;
+mod users;

@@ -22,23 +22,51 @@ matrix![
 ];
 
 const TABLES: [&str; 26] = [
-    "ab_test_experiments", "annotations", "api_keys", "authority_creators", "authority_publishers", "authority_subjects", "citations",
-    "classification_codes", "collection_resources", "collections", "discovery_hypotheses", "graph_edges", "graph_embeddings",
-    "model_versions", "prediction_logs", "recommendation_feedback", "resource_taxonomy", "resources", "retraining_runs",
-    "search_documents", "search_statistics", "settings", "taxonomy_nodes", "user_interactions", "user_profiles", "users",
+    "ab_test_experiments",
+    "annotations",
+    "api_keys",
+    "authority_creators",
+    "authority_publishers",
+    "authority_subjects",
+    "citations",
+    "classification_codes",
+    "collection_resources",
+    "collections",
+    "discovery_hypotheses",
+    "graph_edges",
+    "graph_embeddings",
+    "model_versions",
+    "prediction_logs",
+    "recommendation_feedback",
+    "resource_taxonomy",
+    "resources",
+    "retraining_runs",
+    "search_documents",
+    "search_statistics",
+    "settings",
+    "taxonomy_nodes",
+    "user_interactions",
+    "user_profiles",
+    "users",
 ];
 
 async fn connect(scratch: &Scratch) -> Database {
     let url = DatabaseUrl::parse(&scratch.url).unwrap();
-    Database::connect(&url, &small_options(), Arc::new(SystemRandom)).await.unwrap()
+    Database::connect(&url, &small_options(), Arc::new(SystemRandom))
+        .await
+        .unwrap()
 }
 
 async fn tables_that_are_there(scratch: &Scratch, backend: Backend) -> Vec<&'static str> {
     let mut found = Vec::new();
     for table in TABLES {
         let count = match backend {
-            Backend::Sqlite => format!("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '{table}'"),
-            Backend::Postgres => format!("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = '{table}'"),
+            Backend::Sqlite => format!(
+                "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '{table}'"
+            ),
+            Backend::Postgres => format!(
+                "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = '{table}'"
+            ),
         };
         if scratch.number(&count).await == 1 {
             found.push(table);
@@ -50,7 +78,9 @@ async fn tables_that_are_there(scratch: &Scratch, backend: Backend) -> Vec<&'sta
 /// Everything but the list of applied steps.
 async fn things_that_are_left(scratch: &Scratch, backend: Backend) -> i64 {
     let count = match backend {
-        Backend::Sqlite => "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'seaql_migrations'",
+        Backend::Sqlite => {
+            "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'seaql_migrations'"
+        }
         Backend::Postgres => {
             "SELECT (SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'seaql_migrations%') \
              + (SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace)"
@@ -100,13 +130,22 @@ async fn several_instances_may_start_at_once(backend: Backend) {
     let url = DatabaseUrl::parse(&scratch.url).unwrap();
     let starts = (0..4).map(|_| {
         let url = url.clone();
-        tokio::spawn(async move { Pharos::open(&url, &small_options(), Environment::default()).await.map(Arc::new) })
+        tokio::spawn(async move {
+            Pharos::open(&url, &small_options(), Environment::default())
+                .await
+                .map(Arc::new)
+        })
     });
     let mut instances = Vec::new();
     for start in starts.collect::<Vec<_>>() {
         instances.push(start.await.unwrap().unwrap());
     }
-    assert_eq!(scratch.number("SELECT count(*) FROM seaql_migrations").await, 8);
+    assert_eq!(
+        scratch
+            .number("SELECT count(*) FROM seaql_migrations")
+            .await,
+        8
+    );
     assert_eq!(scratch.number("SELECT count(*) FROM settings").await, 1);
     let admins = instances.iter().map(|pharos| {
         let pharos = Arc::clone(pharos);
@@ -122,29 +161,65 @@ async fn several_instances_may_start_at_once(backend: Backend) {
 async fn a_row_that_another_tool_changes_gets_a_new_version_and_time(world: World) {
     let created = resource(&world, json!({"title": "Before"})).await;
     let path = format!("resources/{}", created["id"].as_str().unwrap());
-    world.scratch.execute("UPDATE resources SET title = 'After'").await.unwrap();
+    world
+        .scratch
+        .execute("UPDATE resources SET title = 'After'")
+        .await
+        .unwrap();
     let reply = world.reader.get(&path).await.is(200);
     let changed = reply.json();
-    assert_eq!((&changed["title"], &changed["version"]), (&json!("After"), &json!(2)));
+    assert_eq!(
+        (&changed["title"], &changed["version"]),
+        (&json!("After"), &json!(2))
+    );
     assert_eq!(reply.header("etag"), Some("\"2\""));
     let time = changed["updated_at"].as_str().unwrap();
-    assert!(time > created["updated_at"].as_str().unwrap() && time.len() == 27, "{time}");
+    assert!(
+        time > created["updated_at"].as_str().unwrap() && time.len() == 27,
+        "{time}"
+    );
     assert_eq!(changed["created_at"], created["created_at"]);
-    world.editor.patch(&path, "\"1\"", &json!({"title": "Stale"})).await.problem(412, "stale_version");
-    let patched = world.editor.patch(&path, "\"2\"", &json!({"title": "Third"})).await.is(200).json();
+    world
+        .editor
+        .patch(&path, "\"1\"", &json!({"title": "Stale"}))
+        .await
+        .problem(412, "stale_version");
+    let patched = world
+        .editor
+        .patch(&path, "\"2\"", &json!({"title": "Third"}))
+        .await
+        .is(200)
+        .json();
     assert_eq!(patched["version"], 3);
     assert!(patched["updated_at"].as_str() > changed["updated_at"].as_str());
     // Whoever sets both keeps what was set.
-    world.scratch.execute("UPDATE resources SET version = 9, updated_at = '2030-01-02T03:04:05.000006Z'").await.unwrap();
+    world
+        .scratch
+        .execute("UPDATE resources SET version = 9, updated_at = '2030-01-02T03:04:05.000006Z'")
+        .await
+        .unwrap();
     let set = world.reader.get(&path).await.json();
-    assert_eq!((&set["version"], &set["updated_at"]), (&json!(9), &json!("2030-01-02T03:04:05.000006Z")));
-    world.scratch.execute("UPDATE users SET display_name = 'Renamed' WHERE email = 'reader@example.org'").await.unwrap();
+    assert_eq!(
+        (&set["version"], &set["updated_at"]),
+        (&json!(9), &json!("2030-01-02T03:04:05.000006Z"))
+    );
+    world
+        .scratch
+        .execute("UPDATE users SET display_name = 'Renamed' WHERE email = 'reader@example.org'")
+        .await
+        .unwrap();
     let user = world.reader.get("me").await.json()["user"].clone();
-    assert!(user["updated_at"].as_str() > user["created_at"].as_str(), "{user}");
+    assert!(
+        user["updated_at"].as_str() > user["created_at"].as_str(),
+        "{user}"
+    );
 }
 
 async fn a_library_without_its_schema_is_not_ready(world: World) {
-    assert_eq!(world.anonymous.get("/readyz").await.is(200).text(), "ready\n");
+    assert_eq!(
+        world.anonymous.get("/readyz").await.is(200).text(),
+        "ready\n"
+    );
     world.pharos.database().migrate_down(1).await.unwrap();
     let reply = world.anonymous.get("/readyz").await;
     reply.problem(503, "unavailable");
@@ -168,16 +243,31 @@ async fn what_hangs_on_a_resource_goes_with_it(world: World) {
     let now = "'2026-01-01T00:00:00.000000Z'";
     let owner = "(SELECT id FROM users WHERE role = 'admin')";
     for sql in [
-        format!("INSERT INTO collections (id, owner_id, name, created_at, updated_at) VALUES ({kept}, {owner}, 'c', {now}, {now})"),
-        format!("INSERT INTO collection_resources (collection_id, resource_id, position, added_at) VALUES ({kept}, {held}, 1, {now})"),
-        format!("INSERT INTO citations (id, citing_id, cited_id, citation_type, created_at, updated_at) VALUES ({held}, {kept}, {held}, 'cites', {now}, {now})"),
-        format!("INSERT INTO citations (id, citing_id, citation_type, created_at, updated_at) VALUES ({kept}, {held}, 'cites', {now}, {now})"),
+        format!(
+            "INSERT INTO collections (id, owner_id, name, created_at, updated_at) VALUES ({kept}, {owner}, 'c', {now}, {now})"
+        ),
+        format!(
+            "INSERT INTO collection_resources (collection_id, resource_id, position, added_at) VALUES ({kept}, {held}, 1, {now})"
+        ),
+        format!(
+            "INSERT INTO citations (id, citing_id, cited_id, citation_type, created_at, updated_at) VALUES ({held}, {kept}, {held}, 'cites', {now}, {now})"
+        ),
+        format!(
+            "INSERT INTO citations (id, citing_id, citation_type, created_at, updated_at) VALUES ({kept}, {held}, 'cites', {now}, {now})"
+        ),
     ] {
         if let Err(error) = world.scratch.execute(&sql).await {
             panic!("{sql}: {error}");
         }
     }
-    world.editor.delete(&format!("resources/{}", created["id"].as_str().unwrap()), "*").await.is(204);
+    world
+        .editor
+        .delete(
+            &format!("resources/{}", created["id"].as_str().unwrap()),
+            "*",
+        )
+        .await
+        .is(204);
     for (sql, count) in [
         ("SELECT count(*) FROM collections", 1),
         ("SELECT count(*) FROM collection_resources", 0),

@@ -8,7 +8,10 @@ use service::database::DatabaseOptions;
 
 use crate::harness::{Backend, Reply, World, resource, small_options};
 
-backend_matrix![writes_that_cannot_begin_are_answered_503_and_the_rest_goes_on, reads_that_cannot_begin_are_answered_503];
+backend_matrix![
+    writes_that_cannot_begin_are_answered_503_and_the_rest_goes_on,
+    reads_that_cannot_begin_are_answered_503
+];
 
 fn impatient() -> DatabaseOptions {
     DatabaseOptions {
@@ -23,17 +26,34 @@ fn impatient() -> DatabaseOptions {
 fn is_told_to_come_again(reply: &Reply) {
     let problem = reply.json();
     reply.problem(503, problem["code"].as_str().unwrap());
-    assert!(reply.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok()).is_some_and(|seconds| seconds > 0));
+    assert!(
+        reply
+            .header("retry-after")
+            .and_then(|seconds| seconds.parse::<u64>().ok())
+            .is_some_and(|seconds| seconds > 0)
+    );
     let text = reply.text().to_lowercase();
-    for inside in ["sqlite", "postgres", "lock", "pool", "sqlx", "select", "statement_timeout"] {
+    for inside in [
+        "sqlite",
+        "postgres",
+        "lock",
+        "pool",
+        "sqlx",
+        "select",
+        "statement_timeout",
+    ] {
         assert!(!text.contains(inside), "{text}");
     }
 }
 
 /// Holds the table until it is dropped.
 enum Held {
-    Sqlite { _connection: rusqlite::Connection },
-    Postgres { _transaction: sea_orm::DatabaseTransaction },
+    Sqlite {
+        _connection: rusqlite::Connection,
+    },
+    Postgres {
+        _transaction: sea_orm::DatabaseTransaction,
+    },
 }
 
 async fn hold(world: &World, lock: &str) -> Held {
@@ -41,12 +61,19 @@ async fn hold(world: &World, lock: &str) -> Held {
         Backend::Sqlite => {
             let connection = world.scratch.sqlite();
             connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-            Held::Sqlite { _connection: connection }
+            Held::Sqlite {
+                _connection: connection,
+            }
         }
         Backend::Postgres => {
             let transaction = world.scratch.postgres().await.begin().await.unwrap();
-            transaction.execute_unprepared(&format!("LOCK TABLE resources IN {lock} MODE")).await.unwrap();
-            Held::Postgres { _transaction: transaction }
+            transaction
+                .execute_unprepared(&format!("LOCK TABLE resources IN {lock} MODE"))
+                .await
+                .unwrap();
+            Held::Postgres {
+                _transaction: transaction,
+            }
         }
     }
 }
@@ -57,7 +84,11 @@ async fn writes_that_cannot_begin_are_answered_503_and_the_rest_goes_on(backend:
     let held = hold(&world, "EXCLUSIVE").await;
     let creates = (0..8).map(|number| {
         let editor = world.editor.clone();
-        tokio::spawn(async move { editor.post("resources", &json!({"title": format!("Held {number}")})).await })
+        tokio::spawn(async move {
+            editor
+                .post("resources", &json!({"title": format!("Held {number}")}))
+                .await
+        })
     });
     let creates: Vec<_> = creates.collect();
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -68,8 +99,17 @@ async fn writes_that_cannot_begin_are_answered_503_and_the_rest_goes_on(backend:
     }
     drop(held);
     let after = resource(&world, json!({"title": "After"})).await;
-    let listed = world.reader.get("resources?total=true").await.is(200).json();
-    assert_eq!((&listed["total"], &listed["items"][0]), (&json!(2), &after), "what was refused was not written");
+    let listed = world
+        .reader
+        .get("resources?total=true")
+        .await
+        .is(200)
+        .json();
+    assert_eq!(
+        (&listed["total"], &listed["items"][0]),
+        (&json!(2), &after),
+        "what was refused was not written"
+    );
 }
 
 /// On SQLite readers never wait for a writer: there the one reader's connection is what is short.
@@ -92,7 +132,11 @@ async fn reads_that_cannot_begin_are_answered_503(backend: Backend) {
             refused += 1;
         }
     }
-    assert_eq!(refused > 0, backend == Backend::Postgres, "{refused} were refused");
+    assert_eq!(
+        refused > 0,
+        backend == Backend::Postgres,
+        "{refused} were refused"
+    );
     world.anonymous.get("/livez").await.is(200);
     drop(held);
     world.reader.get("resources").await.is(200);

@@ -33,8 +33,16 @@ async fn a_created_resource_is_answered_whole_and_can_be_read_back(world: World)
     assert_eq!(body, expected);
     assert_eq!(uuid::Uuid::parse_str(id).unwrap().get_version_num(), 7);
     let created_at = body["created_at"].as_str().unwrap();
-    assert!(created_at.starts_with("2026-01-01T00:00:0") && created_at.len() == 27 && created_at.ends_with('Z'), "{created_at}");
-    assert_eq!(created.header("location"), Some(format!("/api/v1/resources/{id}").as_str()));
+    assert!(
+        created_at.starts_with("2026-01-01T00:00:0")
+            && created_at.len() == 27
+            && created_at.ends_with('Z'),
+        "{created_at}"
+    );
+    assert_eq!(
+        created.header("location"),
+        Some(format!("/api/v1/resources/{id}").as_str())
+    );
     assert_eq!(created.header("etag"), Some("\"1\""));
     assert_eq!(created.header("content-type"), Some("application/json"));
 
@@ -53,7 +61,11 @@ async fn a_merge_patch_changes_what_it_names_and_null_removes(world: World) {
         "title": "After", "creator": null, "relation": null, "date": "1999",
         "metadata": {"drop": null, "in": {"drop": null, "list": [3], "new": {"x": null, "y": 1}}, "scalar": "s"},
     });
-    let changed = world.editor.request("PATCH", &path).header("if-match", "\"1\"").header("content-type", "application/merge-patch+json");
+    let changed = world
+        .editor
+        .request("PATCH", &path)
+        .header("if-match", "\"1\"")
+        .header("content-type", "application/merge-patch+json");
     let changed = changed.body(patch.to_string()).send().await.is(200);
     assert_eq!(changed.header("etag"), Some("\"2\""));
     let body = changed.json();
@@ -62,39 +74,77 @@ async fn a_merge_patch_changes_what_it_names_and_null_removes(world: World) {
     expected["creator"] = Json::Null;
     expected["relation"] = json!([]);
     expected["date"] = "1999".into();
-    expected["metadata"] = json!({"in": {"keep": 3, "list": [3], "new": {"y": 1}}, "keep": 1, "scalar": "s"});
+    expected["metadata"] =
+        json!({"in": {"keep": 3, "list": [3], "new": {"y": 1}}, "keep": 1, "scalar": "s"});
     expected["version"] = 2.into();
     expected["updated_at"] = body["updated_at"].clone();
     assert_eq!(body, expected);
     assert!(body["updated_at"].as_str() > created["updated_at"].as_str());
     assert_eq!(world.reader.get(&path).await.is(200).body, changed.body);
 
-    let unnamed = world.editor.patch(&path, "\"2\"", &json!({"title": null})).await;
+    let unnamed = world
+        .editor
+        .patch(&path, "\"2\"", &json!({"title": null}))
+        .await;
     unnamed.has_fault(422, "/title", "required");
-    let emptied = world.editor.patch(&path, "\"2\"", &json!({"metadata": null})).await.is(200).json();
+    let emptied = world
+        .editor
+        .patch(&path, "\"2\"", &json!({"metadata": null}))
+        .await
+        .is(200)
+        .json();
     assert_eq!(emptied["metadata"], json!({}));
 }
 
 async fn a_patch_that_changes_nothing_keeps_the_version(world: World) {
     let created = resource(&world, json!({"title": "Same", "metadata": {"a": 1}})).await;
     let path = format!("resources/{}", created["id"].as_str().unwrap());
-    for patch in [json!({}), json!({"title": "Same", "metadata": {"a": 1, "gone": null}})] {
+    for patch in [
+        json!({}),
+        json!({"title": "Same", "metadata": {"a": 1, "gone": null}}),
+    ] {
         let reply = world.editor.patch(&path, "\"1\"", &patch).await.is(200);
-        assert_eq!((reply.header("etag"), reply.json()), (Some("\"1\""), created.clone()));
+        assert_eq!(
+            (reply.header("etag"), reply.json()),
+            (Some("\"1\""), created.clone())
+        );
     }
 }
 
 async fn what_has_not_changed_is_answered_with_304(world: World) {
     let created = resource(&world, json!({"title": "Cached"})).await;
     let path = format!("resources/{}", created["id"].as_str().unwrap());
-    for (tag, status) in [("\"1\"", 304), ("W/\"1\"", 304), ("*", 304), ("\"7\", \"1\"", 304), ("\"2\"", 200), ("1", 200), ("nonsense", 200)] {
-        let reply = world.reader.request("GET", &path).header("if-none-match", tag).send().await;
+    for (tag, status) in [
+        ("\"1\"", 304),
+        ("W/\"1\"", 304),
+        ("*", 304),
+        ("\"7\", \"1\"", 304),
+        ("\"2\"", 200),
+        ("1", 200),
+        ("nonsense", 200),
+    ] {
+        let reply = world
+            .reader
+            .request("GET", &path)
+            .header("if-none-match", tag)
+            .send()
+            .await;
         assert_eq!(reply.status, status, "{tag}");
         assert_eq!(reply.header("etag"), Some("\"1\""), "{tag}");
         assert_eq!(reply.body.is_empty(), status == 304, "{tag}");
     }
-    world.editor.patch(&path, "\"1\"", &json!({"title": "Changed"})).await.is(200);
-    let reply = world.reader.request("GET", &path).header("if-none-match", "\"1\"").send().await.is(200);
+    world
+        .editor
+        .patch(&path, "\"1\"", &json!({"title": "Changed"}))
+        .await
+        .is(200);
+    let reply = world
+        .reader
+        .request("GET", &path)
+        .header("if-none-match", "\"1\"")
+        .send()
+        .await
+        .is(200);
     assert_eq!(reply.header("etag"), Some("\"2\""));
 }
 
@@ -103,22 +153,63 @@ async fn a_change_needs_the_version_that_it_was_made_from(world: World) {
     let path = format!("resources/{}", created["id"].as_str().unwrap());
     let patch = json!({"title": "Second"});
     for method in ["PATCH", "DELETE"] {
-        world.editor.request(method, &path).json(&patch).send().await.problem(428, "precondition_required");
-        for tag in ["\"2\"", "\"0\"", "W/\"1\"", "\"one\"", "\"2\", \"3\"", "\"-1\""] {
-            let stale = world.editor.request(method, &path).header("if-match", tag).json(&patch).send().await;
+        world
+            .editor
+            .request(method, &path)
+            .json(&patch)
+            .send()
+            .await
+            .problem(428, "precondition_required");
+        for tag in [
+            "\"2\"",
+            "\"0\"",
+            "W/\"1\"",
+            "\"one\"",
+            "\"2\", \"3\"",
+            "\"-1\"",
+        ] {
+            let stale = world
+                .editor
+                .request(method, &path)
+                .header("if-match", tag)
+                .json(&patch)
+                .send()
+                .await;
             stale.problem(412, "stale_version");
             assert_eq!(stale.header("etag"), Some("\"1\""), "{tag}");
         }
         for tag in ["1", "\"1", "", "\"1\" \"2\""] {
-            let malformed = world.editor.request(method, &path).header("if-match", tag).json(&patch).send().await;
+            let malformed = world
+                .editor
+                .request(method, &path)
+                .header("if-match", tag)
+                .json(&patch)
+                .send()
+                .await;
             malformed.has_fault(400, "If-Match", "format");
         }
     }
-    world.editor.patch(&path, "\"9\", \"1\"", &patch).await.is(200);
-    world.editor.patch(&path, "*", &json!({"title": "Third"})).await.is(200);
-    world.editor.delete(&path, "\"2\"").await.problem(412, "stale_version");
+    world
+        .editor
+        .patch(&path, "\"9\", \"1\"", &patch)
+        .await
+        .is(200);
+    world
+        .editor
+        .patch(&path, "*", &json!({"title": "Third"}))
+        .await
+        .is(200);
+    world
+        .editor
+        .delete(&path, "\"2\"")
+        .await
+        .problem(412, "stale_version");
     world.editor.delete(&path, "*").await.is(204);
-    world.editor.patch(&path, "*", &patch).await.problem(404, "not_found");
+    world
+        .editor
+        .patch(&path, "*", &patch)
+        .await
+        .problem(404, "not_found");
 }
 
 async fn of_a_hundred_changes_to_one_version_exactly_one_succeeds(world: World) {
@@ -126,7 +217,11 @@ async fn of_a_hundred_changes_to_one_version_exactly_one_succeeds(world: World) 
     let path = format!("resources/{}", created["id"].as_str().unwrap());
     let changes = (0..100).map(|number| {
         let (editor, path) = (world.editor.clone(), path.clone());
-        tokio::spawn(async move { editor.patch(&path, "\"1\"", &json!({"title": format!("By {number}")})).await })
+        tokio::spawn(async move {
+            editor
+                .patch(&path, "\"1\"", &json!({"title": format!("By {number}")}))
+                .await
+        })
     });
     let changes: Vec<_> = changes.collect();
     let mut winners = Vec::new();
@@ -148,14 +243,31 @@ async fn a_deleted_resource_is_gone(world: World) {
     let deleted = world.editor.delete(&path, "\"1\"").await.is(204);
     assert!(deleted.body.is_empty());
     world.reader.get(&path).await.problem(404, "not_found");
-    world.editor.delete(&path, "*").await.problem(404, "not_found");
-    assert_eq!(world.reader.get("resources?total=true").await.json(), json!({"items": [], "next_cursor": null, "total": 0}));
-    assert_eq!(world.reader.get("search?q=ephemeral").await.json()["total"], 0);
+    world
+        .editor
+        .delete(&path, "*")
+        .await
+        .problem(404, "not_found");
+    assert_eq!(
+        world.reader.get("resources?total=true").await.json(),
+        json!({"items": [], "next_cursor": null, "total": 0})
+    );
+    assert_eq!(
+        world.reader.get("search?q=ephemeral").await.json()["total"],
+        0
+    );
 }
 
 async fn metadata_comes_back_as_it_was_sent_with_its_keys_sorted(world: World) {
     let text = r#"{"title":"Numbers","metadata":{"z":1,"a":1.0,"é":"ß","aa":-0.0,"B":1e3,"big":9007199254740993,"u64":18446744073709551615,"small":1e-7,"dec":0.1,"nested":{"y":[],"x":{}},"text":"line\nbreak \"q\" \\ \u2028 😀","e16":1e16,"f":123456.789,"t":true,"n":null}}"#;
-    let created = world.editor.request("POST", "resources").header("content-type", "application/json").body(text).send().await.is(201);
+    let created = world
+        .editor
+        .request("POST", "resources")
+        .header("content-type", "application/json")
+        .body(text)
+        .send()
+        .await
+        .is(201);
     let expected = r#""metadata":{"B":1000.0,"a":1.0,"aa":0.0,"big":9007199254740993,"dec":0.1,"e16":10000000000000000,"f":123456.789,"n":null,"nested":{"x":{},"y":[]},"small":1e-7,"t":true,"text":"line\nbreak \"q\" \\   😀","u64":18446744073709551615,"z":1,"é":"ß"}"#;
     assert!(created.text().contains(expected), "{}", created.text());
     let path = created.header("location").unwrap().to_owned();
@@ -165,12 +277,34 @@ async fn metadata_comes_back_as_it_was_sent_with_its_keys_sorted(world: World) {
 async fn what_is_not_there_is_answered_404(world: World) {
     let unknown = "resources/01890000-0000-7000-8000-000000000000";
     world.reader.get(unknown).await.problem(404, "not_found");
-    world.editor.patch(unknown, "*", &json!({})).await.problem(404, "not_found");
-    world.editor.delete(unknown, "*").await.problem(404, "not_found");
-    for path in ["nothing", "resources/", "resources/x/y", "/api/v2/resources", "/api", "/nowhere"] {
+    world
+        .editor
+        .patch(unknown, "*", &json!({}))
+        .await
+        .problem(404, "not_found");
+    world
+        .editor
+        .delete(unknown, "*")
+        .await
+        .problem(404, "not_found");
+    for path in [
+        "nothing",
+        "resources/",
+        "resources/x/y",
+        "/api/v2/resources",
+        "/api",
+        "/nowhere",
+    ] {
         world.reader.get(path).await.problem(404, "not_found");
     }
-    for id in ["1", "x", "01890000-0000-7000-8000-00000000000", "%00", "%C3%28", "'; DROP TABLE resources --"] {
+    for id in [
+        "1",
+        "x",
+        "01890000-0000-7000-8000-00000000000",
+        "%00",
+        "%C3%28",
+        "'; DROP TABLE resources --",
+    ] {
         let path = format!("resources/{}", id.replace(' ', "%20"));
         world.reader.get(&path).await.has_fault(400, "id", "format");
     }
@@ -198,7 +332,10 @@ async fn what_was_written_is_there_after_a_restart(world: World) {
     let page = world.reader.get("resources?limit=1").await.json();
     let world = world.restart().await;
     assert_eq!(world.reader.get(&path).await.is(200).json(), created);
-    assert_eq!(world.reader.get("search?q=lasting").await.is(200).json()["total"], 1);
+    assert_eq!(
+        world.reader.get("search?q=lasting").await.is(200).json()["total"],
+        1
+    );
     assert_eq!(world.reader.get("resources?limit=1").await.json(), page);
     world.stop().await;
 }

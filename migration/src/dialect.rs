@@ -7,6 +7,8 @@ use sea_orm_migration::prelude::*;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Versioned {
     Yes,
+    /// Yes, except where `created_by` alone changes: a user who is deleted leaves their rows as they were.
+    ExceptForItsMaker,
     No,
 }
 
@@ -175,12 +177,16 @@ END $$";
 // The condition stands in the trigger as well, so that an update by Pharos itself calls no function.
 fn postgres_touch_trigger(table: &str, versioned: Versioned) -> String {
     let function = match versioned {
-        Versioned::Yes => "pharos_touch_version",
+        Versioned::Yes | Versioned::ExceptForItsMaker => "pharos_touch_version",
         Versioned::No => "pharos_touch",
+    };
+    let same_maker = match versioned {
+        Versioned::ExceptForItsMaker => " AND NEW.created_by IS NOT DISTINCT FROM OLD.created_by",
+        Versioned::Yes | Versioned::No => "",
     };
     format!(
         "CREATE TRIGGER {table}_touch BEFORE UPDATE ON {table} FOR EACH ROW \
-         WHEN (NEW.updated_at = OLD.updated_at) EXECUTE FUNCTION {function}()"
+         WHEN (NEW.updated_at = OLD.updated_at{same_maker}) EXECUTE FUNCTION {function}()"
     )
 }
 
@@ -189,15 +195,19 @@ fn postgres_touch_trigger(table: &str, versioned: Versioned) -> String {
 fn sqlite_touch_trigger(table: &str, versioned: Versioned) -> String {
     let now = "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'";
     let (stale, version) = match versioned {
-        Versioned::Yes => (
+        Versioned::Yes | Versioned::ExceptForItsMaker => (
             format!("(NEW.updated_at IS NOT ({now}) OR NEW.version IS OLD.version)"),
             ", version = CASE WHEN NEW.version IS OLD.version THEN OLD.version + 1 ELSE NEW.version END",
         ),
         Versioned::No => (format!("NEW.updated_at IS NOT ({now})"), ""),
     };
+    let same_maker = match versioned {
+        Versioned::ExceptForItsMaker => " AND NEW.created_by IS OLD.created_by",
+        Versioned::Yes | Versioned::No => "",
+    };
     format!(
         "CREATE TRIGGER {table}_touch AFTER UPDATE ON {table} FOR EACH ROW \
-         WHEN NEW.updated_at IS OLD.updated_at AND {stale} \
+         WHEN NEW.updated_at IS OLD.updated_at{same_maker} AND {stale} \
          BEGIN UPDATE {table} SET updated_at = {now}{version} WHERE rowid = NEW.rowid; END"
     )
 }

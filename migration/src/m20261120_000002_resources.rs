@@ -59,7 +59,7 @@ async fn create_resources(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .foreign_key(&mut set_null("resources", "created_by", "users"))
         .take();
     manager.create_table(resources).await?;
-    create_updated_at_trigger(manager, "resources", Versioned::Yes).await
+    create_updated_at_trigger(manager, "resources", Versioned::ExceptForItsMaker).await
 }
 
 // The id at the end of each breaks ties, so that a page goes on exactly where the last one ended.

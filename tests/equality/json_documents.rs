@@ -10,7 +10,7 @@ use service::json::json_match;
 use uuid::Uuid;
 
 use super::comparable;
-use super::requests::quoted;
+use super::filters::quoted;
 use crate::harness::{Backend, World};
 
 fn key() -> impl Strategy<Value = String> {
@@ -47,13 +47,15 @@ fn value() -> impl Strategy<Value = Json> {
     scalar().prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
-            prop::collection::vec((key(), inner), 0..4).prop_map(|members| members.into_iter().collect::<Map<_, _>>().into()),
+            prop::collection::vec((key(), inner), 0..4)
+                .prop_map(|members| members.into_iter().collect::<Map<_, _>>().into()),
         ]
     })
 }
 
 fn document() -> impl Strategy<Value = Json> {
-    prop::collection::vec((key(), value()), 0..4).prop_map(|members| members.into_iter().collect::<Map<_, _>>().into())
+    prop::collection::vec((key(), value()), 0..4)
+        .prop_map(|members| members.into_iter().collect::<Map<_, _>>().into())
 }
 
 /// How a question about a document is made: steps down into it, then an operator and an argument.
@@ -67,7 +69,10 @@ struct Asked {
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
-    let step = (any::<prop::sample::Index>(), prop::option::weighted(0.15, key()));
+    let step = (
+        any::<prop::sample::Index>(),
+        prop::option::weighted(0.15, key()),
+    );
     (
         any::<prop::sample::Index>(),
         prop::collection::vec(step, 0..4),
@@ -75,7 +80,13 @@ fn asked() -> impl Strategy<Value = Asked> {
         prop::option::weighted(0.4, scalar()),
         any::<bool>(),
     )
-        .prop_map(|(document, steps, operator, argument, negated)| Asked { document, steps, operator, argument, negated })
+        .prop_map(|(document, steps, operator, argument, negated)| Asked {
+            document,
+            steps,
+            operator,
+            argument,
+            negated,
+        })
 }
 
 fn found<'d>(asked: &Asked, documents: &'d [Json]) -> (Vec<String>, Option<&'d Json>) {
@@ -84,7 +95,9 @@ fn found<'d>(asked: &Asked, documents: &'d [Json]) -> (Vec<String>, Option<&'d J
     for (index, stray) in &asked.steps {
         let inside: Vec<String> = match here {
             Some(Json::Object(members)) if !members.is_empty() => members.keys().cloned().collect(),
-            Some(Json::Array(items)) if !items.is_empty() => (0..items.len()).map(|index| index.to_string()).collect(),
+            Some(Json::Array(items)) if !items.is_empty() => {
+                (0..items.len()).map(|index| index.to_string()).collect()
+            }
             _ => vec!["a".to_owned()],
         };
         let key = stray.clone().unwrap_or_else(|| index.get(&inside).clone());
@@ -116,7 +129,11 @@ fn filter(asked: &Asked, documents: &[Json]) -> String {
         ":*" => format!("metadata{path}:*"),
         operator => format!("metadata{path} {operator} {argument}"),
     };
-    if asked.negated { format!("NOT {restriction}") } else { restriction }
+    if asked.negated {
+        format!("NOT {restriction}")
+    } else {
+        restriction
+    }
 }
 
 struct Case {
@@ -127,22 +144,44 @@ struct Case {
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let filters: Vec<String> = self.questions.iter().map(|asked| filter(asked, &self.documents)).collect();
-        f.debug_struct("Case").field("documents", &json!(self.documents).to_string()).field("filters", &filters).field("contained", &json!(self.contained).to_string()).finish()
+        let filters: Vec<String> = self
+            .questions
+            .iter()
+            .map(|asked| filter(asked, &self.documents))
+            .collect();
+        f.debug_struct("Case")
+            .field("documents", &json!(self.documents).to_string())
+            .field("filters", &filters)
+            .field("contained", &json!(self.contained).to_string())
+            .finish()
     }
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let contained = (any::<prop::sample::Index>(), prop::collection::vec(any::<prop::sample::Index>(), 8), prop::option::weighted(0.2, value()));
-    (prop::collection::vec(document(), 1..4), prop::collection::vec(asked(), 1..6), prop::collection::vec(contained, 1..4)).prop_map(
-        |(documents, questions, contained)| {
+    let contained = (
+        any::<prop::sample::Index>(),
+        prop::collection::vec(any::<prop::sample::Index>(), 8),
+        prop::option::weighted(0.2, value()),
+    );
+    (
+        prop::collection::vec(document(), 1..4),
+        prop::collection::vec(asked(), 1..6),
+        prop::collection::vec(contained, 1..4),
+    )
+        .prop_map(|(documents, questions, contained)| {
             let contained = contained
                 .into_iter()
-                .map(|(document, choices, other)| other.unwrap_or_else(|| part(document.get(&documents), &mut choices.into_iter())))
+                .map(|(document, choices, other)| {
+                    other
+                        .unwrap_or_else(|| part(document.get(&documents), &mut choices.into_iter()))
+                })
                 .collect();
-            Case { documents, questions, contained }
-        },
-    )
+            Case {
+                documents,
+                questions,
+                contained,
+            }
+        })
 }
 
 /// Something that the value contains: some of its members, all the way down.
@@ -151,11 +190,17 @@ fn part(whole: &Json, choices: &mut impl Iterator<Item = prop::sample::Index>) -
     match whole {
         Json::Object(members) => {
             let kept: Vec<(&String, &Json)> = members.iter().filter(|_| keep()).collect();
-            kept.into_iter().map(|(key, value)| (key.clone(), part(value, choices))).collect::<Map<_, _>>().into()
+            kept.into_iter()
+                .map(|(key, value)| (key.clone(), part(value, choices)))
+                .collect::<Map<_, _>>()
+                .into()
         }
         Json::Array(items) => {
             let kept: Vec<&Json> = items.iter().rev().filter(|_| keep()).collect();
-            kept.into_iter().map(|item| part(item, choices)).collect::<Vec<_>>().into()
+            kept.into_iter()
+                .map(|item| part(item, choices))
+                .collect::<Vec<_>>()
+                .into()
         }
         scalar => scalar.clone(),
     }
@@ -165,7 +210,8 @@ async fn containing(world: &World, source: &str, value: &Json) -> Result<Vec<Uui
     use entity::resources::{Column, Entity};
 
     let database = world.pharos.database();
-    let contains = json_match(database.backend()).contains(Expr::col((Entity, Column::Metadata)), value);
+    let contains =
+        json_match(database.backend()).contains(Expr::col((Entity, Column::Metadata)), value);
     let select = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)
@@ -173,14 +219,25 @@ async fn containing(world: &World, source: &str, value: &Json) -> Result<Vec<Uui
         .and_where(contains)
         .order_by((Entity, Column::Id), Order::Asc)
         .take();
-    database.fetch_all(database.build(&select)).await.map_err(|error| error.to_string())
+    database
+        .fetch_all(database.build(&select))
+        .await
+        .map_err(|error| error.to_string())
 }
 
-async fn check(sqlite: &World, postgres: &World, number: u32, case: &Case) -> Result<(), TestCaseError> {
+async fn check(
+    sqlite: &World,
+    postgres: &World,
+    number: u32,
+    case: &Case,
+) -> Result<(), TestCaseError> {
     let source = format!("case {number}");
     for document in &case.documents {
         let body = json!({"title": "t", "source": source, "metadata": document});
-        let (one, other) = tokio::join!(sqlite.editor.post("resources", &body), postgres.editor.post("resources", &body));
+        let (one, other) = tokio::join!(
+            sqlite.editor.post("resources", &body),
+            postgres.editor.post("resources", &body)
+        );
         prop_assert_eq!(one.text(), other.text());
         prop_assert_eq!(one.status, 201);
         let path = one.header("location").unwrap_or_default().to_owned();
@@ -188,14 +245,28 @@ async fn check(sqlite: &World, postgres: &World, number: u32, case: &Case) -> Re
         prop_assert_eq!(one.text(), other.text(), "read back");
     }
     for asked in &case.questions {
-        let filter = format!("source = \"{source}\" AND {}", filter(asked, &case.documents));
+        let filter = format!(
+            "source = \"{source}\" AND {}",
+            filter(asked, &case.documents)
+        );
         let parameters = [("filter", filter.as_str()), ("sort", "id")];
-        let (one, other) = tokio::join!(sqlite.reader.query("resources", &parameters), postgres.reader.query("resources", &parameters));
+        let (one, other) = tokio::join!(
+            sqlite.reader.query("resources", &parameters),
+            postgres.reader.query("resources", &parameters)
+        );
         prop_assert!(one.status < 500, "{}: {}", filter, one.text());
-        prop_assert_eq!(comparable(one).text(), comparable(other).text(), "{}", filter);
+        prop_assert_eq!(
+            comparable(one).text(),
+            comparable(other).text(),
+            "{}",
+            filter
+        );
     }
     for value in &case.contained {
-        let (one, other) = tokio::join!(containing(sqlite, &source, value), containing(postgres, &source, value));
+        let (one, other) = tokio::join!(
+            containing(sqlite, &source, value),
+            containing(postgres, &source, value)
+        );
         prop_assert!(one.is_ok(), "contains {}: {:?}", value, one);
         prop_assert_eq!(one, other, "contains {}", value);
     }
@@ -204,15 +275,27 @@ async fn check(sqlite: &World, postgres: &World, number: u32, case: &Case) -> Re
 
 #[test]
 fn any_question_about_any_json_document_has_one_answer() {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 200;
     }
     if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
         config.rng_seed = RngSeed::Fixed(1);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (sqlite, postgres) = runtime.block_on(async { tokio::join!(World::start(Backend::Sqlite), World::start(Backend::Postgres)) });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (sqlite, postgres) = runtime.block_on(async {
+        tokio::join!(
+            World::start(Backend::Sqlite),
+            World::start(Backend::Postgres)
+        )
+    });
     let number = std::cell::Cell::new(0);
     let result = TestRunner::new(config).run(&case(), |case| {
         number.set(number.get() + 1);

@@ -14,8 +14,16 @@ pub struct Generated {
 
 impl Generated {
     pub async fn send(&self, client: &Client) -> Reply {
-        let parameters: Vec<(&str, &str)> = self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let path = if parameters.is_empty() { self.path.clone() } else { with_query(&self.path, &parameters) };
+        let parameters: Vec<(&str, &str)> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let path = if parameters.is_empty() {
+            self.path.clone()
+        } else {
+            with_query(&self.path, &parameters)
+        };
         let mut request = client.request("GET", &path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -29,26 +37,68 @@ impl Generated {
 }
 
 pub struct Generator {
-    chance: Chance,
+    pub(super) chance: Chance,
     rows: Vec<Json>,
 }
 
-const TEXTS: [&str; 13] =
-    ["title", "description", "creator", "publisher", "date", "type", "format", "identifier", "source", "language", "coverage", "classification_code", "read_status"];
 const SORTABLE: [&str; 15] = [
-    "id", "title", "creator", "publisher", "date", "year", "type", "identifier", "source", "language", "read_status", "quality_score", "version",
-    "created_at", "updated_at",
+    "id",
+    "title",
+    "creator",
+    "publisher",
+    "date",
+    "year",
+    "type",
+    "identifier",
+    "source",
+    "language",
+    "read_status",
+    "quality_score",
+    "version",
+    "created_at",
+    "updated_at",
 ];
-const COMPARISONS: [&str; 7] = ["=", "!=", "<", "<=", ">", ">=", ":"];
-const FACETS: [&str; 6] = ["subject", "creator", "language", "type", "year", "classification"];
+const FACETS: [&str; 6] = [
+    "subject",
+    "creator",
+    "language",
+    "type",
+    "year",
+    "classification",
+];
 const WEIRD: [&str; 24] = [
-    "\"", "(", ")", "a AND", "OR", "NOT", "-", "*", "%", "_", "\\", "'", "🎉", "東京", "\u{0}", "\u{202e}x", "metadata.", "year:", "title:\"", "=l:en", "a:b:c",
-    "<mark>", "' OR 1=1 --", "é",
+    "\"",
+    "(",
+    ")",
+    "a AND",
+    "OR",
+    "NOT",
+    "-",
+    "*",
+    "%",
+    "_",
+    "\\",
+    "'",
+    "🎉",
+    "東京",
+    "\u{0}",
+    "\u{202e}x",
+    "metadata.",
+    "year:",
+    "title:\"",
+    "=l:en",
+    "a:b:c",
+    "<mark>",
+    "' OR 1=1 --",
+    "é",
 ];
 
 impl Generator {
     pub fn new(seed: u64, rows: Vec<Json>) -> Self {
-        Self { chance: Chance::new(seed), rows }
+        Self {
+            chance: Chance::new(seed),
+            rows,
+        }
     }
 
     /// The next request: often the next page of the one before, where that has one.
@@ -83,7 +133,11 @@ impl Generator {
             parameters.push(("total", "true".to_owned()));
         }
         self.limit(&mut parameters);
-        Generated { path: "resources".to_owned(), parameters, headers: Vec::new() }
+        Generated {
+            path: "resources".to_owned(),
+            parameters,
+            headers: Vec::new(),
+        }
     }
 
     fn search(&mut self) -> Generated {
@@ -103,24 +157,48 @@ impl Generator {
             parameters.push(("filter", self.filter()));
         }
         self.limit(&mut parameters);
-        Generated { path: "search".to_owned(), parameters, headers: Vec::new() }
+        Generated {
+            path: "search".to_owned(),
+            parameters,
+            headers: Vec::new(),
+        }
     }
 
     fn single(&mut self) -> Generated {
         let row = self.row();
         let mut headers = Vec::new();
         if self.chance.percent(30) {
-            headers.push(("if-none-match", (*self.chance.pick(&["\"1\"", "\"2\"", "*"])).to_owned()));
+            headers.push((
+                "if-none-match",
+                (*self.chance.pick(&["\"1\"", "\"2\"", "*"])).to_owned(),
+            ));
         }
-        Generated { path: format!("resources/{}", row["id"].as_str().unwrap()), parameters: Vec::new(), headers }
+        Generated {
+            path: format!("resources/{}", row["id"].as_str().unwrap()),
+            parameters: Vec::new(),
+            headers,
+        }
     }
 
     fn weird(&mut self) -> Generated {
-        let name = *self.chance.pick(&["filter", "q", "sort", "cursor", "limit", "facets"]);
-        let path = if ["q", "facets"].contains(&name) { "search" } else { *self.chance.pick(&["resources", "search"]) };
+        let name = *self
+            .chance
+            .pick(&["filter", "q", "sort", "cursor", "limit", "facets"]);
+        let path = if ["q", "facets"].contains(&name) {
+            "search"
+        } else {
+            *self.chance.pick(&["resources", "search"])
+        };
         let count = 1 + self.chance.below(3);
-        let text = (0..count).map(|_| *self.chance.pick(&WEIRD)).collect::<Vec<_>>().join(" ");
-        Generated { path: path.to_owned(), parameters: vec![(name, text)], headers: Vec::new() }
+        let text = (0..count)
+            .map(|_| *self.chance.pick(&WEIRD))
+            .collect::<Vec<_>>()
+            .join(" ");
+        Generated {
+            path: path.to_owned(),
+            parameters: vec![(name, text)],
+            headers: Vec::new(),
+        }
     }
 
     fn limit(&mut self, parameters: &mut Vec<(&'static str, String)>) {
@@ -129,17 +207,24 @@ impl Generator {
         }
     }
 
-    fn row(&mut self) -> Json {
+    pub(super) fn row(&mut self) -> Json {
         let index = self.chance.below(self.rows.len());
         self.rows[index].clone()
     }
 
-    fn text_of(&mut self, field: &str) -> Option<String> {
-        (0..20).find_map(|_| self.row()[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned))
+    pub(super) fn text_of(&mut self, field: &str) -> Option<String> {
+        (0..20).find_map(|_| {
+            self.row()[field]
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        })
     }
 
     fn word(&mut self) -> String {
-        let field = *self.chance.pick(&["title", "title", "title", "description", "creator"]);
+        let field = *self
+            .chance
+            .pick(&["title", "title", "title", "description", "creator"]);
         let text = self.text_of(field).unwrap_or_else(|| "word".to_owned());
         let words: Vec<&str> = text.split_whitespace().collect();
         (*self.chance.pick(&words)).to_owned()
@@ -154,7 +239,13 @@ impl Generator {
                 11 => format!("-{}", self.word()),
                 12 => {
                     let start = self.word();
-                    format!("{}*", start.chars().take(1 + self.chance.below(4)).collect::<String>())
+                    format!(
+                        "{}*",
+                        start
+                            .chars()
+                            .take(1 + self.chance.below(4))
+                            .collect::<String>()
+                    )
                 }
                 13 => {
                     let title = self.text_of("title").unwrap_or_default();
@@ -163,7 +254,12 @@ impl Generator {
                     let last = (first + 1 + self.chance.below(3)).min(words.len());
                     format!("\"{}\"", words[first..last].join(" "))
                 }
-                14 => format!("{}:{}", self.chance.pick(&["title", "creator", "description", "subject"]), self.word()),
+                14 => format!(
+                    "{}:{}",
+                    self.chance
+                        .pick(&["title", "creator", "description", "subject"]),
+                    self.word()
+                ),
                 15 => format!("language:{}", self.text_of("language").unwrap_or_default()),
                 16 => {
                     let first = 1_950 + self.chance.below(70);
@@ -178,7 +274,7 @@ impl Generator {
         query.join(" ")
     }
 
-    fn subject(&mut self) -> String {
+    pub(super) fn subject(&mut self) -> String {
         let found = (0..20).find_map(|_| self.row()["subject"][0].as_str().map(str::to_owned));
         found.unwrap_or_else(|| "none".to_owned())
     }
@@ -188,72 +284,14 @@ impl Generator {
         let mut keys: Vec<String> = Vec::new();
         for _ in 0..count {
             let field = *self.chance.pick(&SORTABLE);
-            if keys.iter().all(|key| key.trim_start_matches('-') != field) || self.chance.percent(2) {
-                keys.push(format!("{}{field}", if self.chance.percent(50) { "-" } else { "" }));
+            if keys.iter().all(|key| key.trim_start_matches('-') != field) || self.chance.percent(2)
+            {
+                keys.push(format!(
+                    "{}{field}",
+                    if self.chance.percent(50) { "-" } else { "" }
+                ));
             }
         }
         keys.join(",")
     }
-
-    fn filter(&mut self) -> String {
-        let count = 1 + self.chance.below(3);
-        let mut filter = String::new();
-        for number in 0..count {
-            if number > 0 {
-                filter += *self.chance.pick(&[" AND ", " OR ", " "]);
-            }
-            let restriction = self.restriction();
-            filter += &match self.chance.below(10) {
-                0 => format!("NOT {restriction}"),
-                1 => format!("({restriction})"),
-                2 => format!("-({restriction} OR {})", self.restriction()),
-                _ => restriction,
-            };
-        }
-        filter
-    }
-
-    fn restriction(&mut self) -> String {
-        let comparison = *self.chance.pick(&COMPARISONS);
-        match self.chance.below(12) {
-            0..4 => {
-                let field = *self.chance.pick(&TEXTS);
-                match (self.chance.below(4), self.text_of(field)) {
-                    (0, _) | (_, None) => format!("{field}:*"),
-                    (1, Some(text)) => format!("{field} = {}", quoted(&format!("{}*", text.chars().take(3).collect::<String>()))),
-                    (2, Some(text)) => format!("{field}:{}", quoted(&text.chars().skip(2).take(4).collect::<String>())),
-                    (_, Some(text)) => format!("{field} {comparison} {}", quoted(&text)),
-                }
-            }
-            4 => format!("year {comparison} {}", 1_900 + self.chance.below(125)),
-            5 => format!("subject:{}", quoted(&self.subject())),
-            6 => format!("quality_score {comparison} {}", self.chance.below(100)),
-            7 => {
-                let row = self.row();
-                let field = *self.chance.pick(&["created_at", "updated_at"]);
-                format!("{field} {comparison} {}", quoted(row[field].as_str().unwrap()))
-            }
-            _ => self.metadata(comparison),
-        }
-    }
-
-    fn metadata(&mut self, comparison: &str) -> String {
-        let row = self.row();
-        let Some(members) = row["metadata"].as_object().filter(|members| !members.is_empty()) else {
-            return "metadata:*".to_owned();
-        };
-        let keys: Vec<&String> = members.keys().collect();
-        let key = *self.chance.pick(&keys);
-        let argument = match &members[key] {
-            Json::String(text) => quoted(text),
-            Json::Array(_) | Json::Object(_) => "*".to_owned(),
-            other => other.to_string(),
-        };
-        let comparison = if argument == "*" || self.chance.percent(15) { ":" } else { comparison };
-        format!("metadata.{} {comparison} {argument}", quoted(key))
-    }
-}
-
-pub fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

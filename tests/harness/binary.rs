@@ -19,19 +19,29 @@ pub fn pharos_binary() -> &'static Path {
             return path.into();
         }
         let test = std::env::current_exe().expect("this program");
-        let folder = test.parent().and_then(Path::parent).expect("the target's folder");
+        let folder = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("the target's folder");
         let mut cargo = std::process::Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "pharos", "--bin", "pharos"]).current_dir(repository());
+        cargo
+            .args(["build", "--quiet", "--package", "pharos", "--bin", "pharos"])
+            .current_dir(repository());
         if folder.ends_with("release") {
             cargo.arg("--release");
         }
-        assert!(cargo.status().expect("cargo").success(), "cargo build --package pharos failed");
+        assert!(
+            cargo.status().expect("cargo").success(),
+            "cargo build --package pharos failed"
+        );
         folder.join("pharos")
     })
 }
 
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the repository")
 }
 
 /// A running `pharos serve`.
@@ -60,19 +70,31 @@ impl Process {
             .expect("pharos starts");
         let mut output = BufReader::new(child.stdout.take().expect("its output")).lines();
         let line = tokio::time::timeout(Duration::from_secs(60), output.next_line()).await;
-        let line = line.expect("a line within a minute").expect("its output").expect("where it serves");
+        let line = line
+            .expect("a line within a minute")
+            .expect("its output")
+            .expect("where it serves");
         let address = line
             .strip_prefix("Pharos serves http://")
             .and_then(|rest| rest.split(' ').next())
             .and_then(|address| address.parse().ok())
             .unwrap_or_else(|| panic!("no address in {line:?}"));
-        Self { child, output, address }
+        Self {
+            child,
+            output,
+            address,
+        }
     }
 
     /// Somebody with the key that the first start prints.
     pub async fn first_admin(&mut self) -> Client {
         loop {
-            let line = self.output.next_line().await.expect("its output").expect("a key");
+            let line = self
+                .output
+                .next_line()
+                .await
+                .expect("its output")
+                .expect("a key");
             if line.trim().starts_with("ph_") {
                 return Client::new(self.address, Some(line.trim().to_owned()));
             }
@@ -82,7 +104,11 @@ impl Process {
     /// Asks it to stop, as a service manager does; gives its exit code.
     pub async fn terminate(mut self) -> Option<i32> {
         let id = self.child.id().expect("a running process").to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill");
+        let asked = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .expect("kill");
         assert!(asked.success());
         self.child.wait().await.expect("its end").code()
     }

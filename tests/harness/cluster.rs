@@ -32,12 +32,29 @@ pub fn start() -> Result<String, String> {
             .output();
         match output {
             Ok(output) if output.status.success() => Ok(()),
-            Ok(output) => Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+            Ok(output) => Err(format!(
+                "{program}: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            )),
             Err(error) => Err(format!("{program}: {error}")),
         }
     };
-    let dictionary = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
-    let basic = ["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"];
+    let dictionary = [
+        "--locale=C.UTF-8",
+        "--locale-provider=icu",
+        "--icu-locale=en-US",
+    ];
+    let basic = [
+        "-D",
+        "data",
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    ];
     // A dictionary order by default shows up every ORDER BY that forgot to name the byte order.
     if run("initdb", &[&basic[..], &dictionary].concat()).is_err() {
         run("initdb", &[&basic[..], &["--locale=C"]].concat())?;
@@ -51,14 +68,31 @@ pub fn start() -> Result<String, String> {
     let pg_ctl = programs.join("pg_ctl").display().to_string();
     watchdog::at_process_end(
         as_owner(Command::new("sh"), owner),
-        &format!("cd /; '{pg_ctl}' -D '{}' -m immediate stop; rm -rf '{}'", data.display(), folder.display()),
+        &format!(
+            "cd /; '{pg_ctl}' -D '{}' -m immediate stop; rm -rf '{}'",
+            data.display(),
+            folder.display()
+        ),
     );
     let mut trouble = String::new();
     for _ in 0..5 {
         let port = free_port().map_err(|error| error.to_string())?;
         let options = format!("-p {port} -k '{}'", folder.display());
         // With its output in a file, or pg_ctl's caller would wait for the server to close it.
-        match run("pg_ctl", &["-D", "data", "-l", "server.log", "-o", &options, "-w", "start", "-s"]) {
+        match run(
+            "pg_ctl",
+            &[
+                "-D",
+                "data",
+                "-l",
+                "server.log",
+                "-o",
+                &options,
+                "-w",
+                "start",
+                "-s",
+            ],
+        ) {
             Ok(()) => return Ok(format!("postgres://postgres@127.0.0.1:{port}/postgres")),
             Err(error) => trouble = error,
         }
@@ -77,7 +111,9 @@ fn find_programs() -> Option<PathBuf> {
         .collect();
     packaged.sort();
     folders.extend(packaged.into_iter().rev());
-    folders.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists())
+    folders
+        .into_iter()
+        .find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists())
 }
 
 /// PostgreSQL refuses to run as root: then its files and processes belong to this user and group.
@@ -85,7 +121,9 @@ fn server_owner() -> Option<(u32, u32)> {
     if id(&["-u"])? != 0 {
         return None;
     }
-    ["postgres", "nobody"].iter().find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
 }
 
 fn id(arguments: &[&str]) -> Option<u32> {
@@ -102,5 +140,7 @@ fn as_owner(mut command: Command, owner: Option<(u32, u32)>) -> Command {
 }
 
 fn free_port() -> std::io::Result<u16> {
-    std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr().map(|address| address.port())
+    std::net::TcpListener::bind(("127.0.0.1", 0))?
+        .local_addr()
+        .map(|address| address.port())
 }

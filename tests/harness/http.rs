@@ -48,22 +48,37 @@ impl Client {
 
     /// The same caller, asking another server.
     pub fn at(&self, address: SocketAddr) -> Self {
-        Self { address, key: self.key.clone() }
+        Self {
+            address,
+            key: self.key.clone(),
+        }
     }
 
     /// Another caller, asking the same server.
     pub fn with_key(&self, key: &str) -> Self {
-        Self { address: self.address, key: Some(key.to_owned()) }
+        Self {
+            address: self.address,
+            key: Some(key.to_owned()),
+        }
     }
 
     /// A path that does not begin with `/` is below `/api/v1/`.
     pub fn request(&self, method: &str, path: &str) -> Request {
-        let base = if path.starts_with('/') { "" } else { "/api/v1/" };
-        let mut head = format!("{method} {base}{path} HTTP/1.1\r\nhost: pharos\r\nconnection: close\r\n");
+        let base = if path.starts_with('/') {
+            ""
+        } else {
+            "/api/v1/"
+        };
+        let mut head =
+            format!("{method} {base}{path} HTTP/1.1\r\nhost: pharos\r\nconnection: close\r\n");
         if let Some(key) = &self.key {
             head += &format!("authorization: Bearer {key}\r\n");
         }
-        Request { address: self.address, head, body: None }
+        Request {
+            address: self.address,
+            head,
+            body: None,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -80,11 +95,18 @@ impl Client {
     }
 
     pub async fn patch(&self, path: &str, if_match: &str, body: &Json) -> Reply {
-        self.request("PATCH", path).header("if-match", if_match).json(body).send().await
+        self.request("PATCH", path)
+            .header("if-match", if_match)
+            .json(body)
+            .send()
+            .await
     }
 
     pub async fn delete(&self, path: &str, if_match: &str) -> Reply {
-        self.request("DELETE", path).header("if-match", if_match).send().await
+        self.request("DELETE", path)
+            .header("if-match", if_match)
+            .send()
+            .await
     }
 
     /// Follows `next_cursor` from page to page and gives the items of all of them.
@@ -113,7 +135,8 @@ impl Request {
     }
 
     pub fn json(self, body: &Json) -> Self {
-        self.header("content-type", "application/json").body(body.to_string())
+        self.header("content-type", "application/json")
+            .body(body.to_string())
     }
 
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -139,7 +162,9 @@ impl Request {
         }
         chunked.extend_from_slice(b"0\r\n\r\n");
         self.body = Some(chunked);
-        self.header("transfer-encoding", "chunked").send_as_it_is().await
+        self.header("transfer-encoding", "chunked")
+            .send_as_it_is()
+            .await
     }
 
     /// Adds nothing: the headers say what they say.
@@ -177,7 +202,10 @@ async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<Reply>
         return Err(error);
     }
     parse(&bytes).ok_or_else(|| {
-        std::io::Error::other(format!("no whole reply: {:?}", String::from_utf8_lossy(&bytes)))
+        std::io::Error::other(format!(
+            "no whole reply: {:?}",
+            String::from_utf8_lossy(&bytes)
+        ))
     })
 }
 
@@ -190,7 +218,11 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let mut reply = Reply { status, headers, body: bytes[end + 4..].to_vec() };
+    let mut reply = Reply {
+        status,
+        headers,
+        body: bytes[end + 4..].to_vec(),
+    };
     if reply.header("transfer-encoding") == Some("chunked") {
         reply.body = dechunk(&reply.body)?;
     }
@@ -216,7 +248,10 @@ fn dechunk(mut bytes: &[u8]) -> Option<Vec<u8>> {
 
 impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -225,7 +260,8 @@ impl Reply {
 
     #[track_caller]
     pub fn json(&self) -> Json {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", self.text()))
     }
 
     /// Passes the reply on when it has this status.
@@ -239,14 +275,26 @@ impl Reply {
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Json {
         assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text());
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            self.text()
+        );
         let problem = self.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
         assert_eq!(problem["type"], "about:blank", "{problem}");
-        assert_eq!(problem["request_id"].as_str(), self.header("x-request-id"), "{problem}");
+        assert_eq!(
+            problem["request_id"].as_str(),
+            self.header("x-request-id"),
+            "{problem}"
+        );
         for text in ["title", "detail", "request_id"] {
-            assert!(problem[text].as_str().is_some_and(|text| !text.is_empty()), "{text}: {problem}");
+            assert!(
+                problem[text].as_str().is_some_and(|text| !text.is_empty()),
+                "{text}: {problem}"
+            );
         }
         problem
     }
@@ -257,11 +305,16 @@ impl Reply {
         assert_eq!(self.status, status, "{}", self.text());
         let problem = self.json();
         self.problem(status, problem["code"].as_str().expect("a code"));
-        let faults = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors in {problem}"));
+        let faults = problem["errors"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no errors in {problem}"));
         faults
             .iter()
             .map(|fault| {
-                let place = fault["pointer"].as_str().or(fault["parameter"].as_str()).expect("a place");
+                let place = fault["pointer"]
+                    .as_str()
+                    .or(fault["parameter"].as_str())
+                    .expect("a place");
                 let place = match fault["position"].as_u64() {
                     Some(position) => format!("{place}@{position}"),
                     None => place.to_owned(),
@@ -274,6 +327,11 @@ impl Reply {
     /// That the only fault is at this place and of this code.
     #[track_caller]
     pub fn has_fault(&self, status: u16, place: &str, code: &str) {
-        assert_eq!(self.faults(status), [(place.to_owned(), code.to_owned())], "{}", self.text());
+        assert_eq!(
+            self.faults(status),
+            [(place.to_owned(), code.to_owned())],
+            "{}",
+            self.text()
+        );
     }
 }

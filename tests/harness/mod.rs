@@ -7,6 +7,7 @@ mod docker;
 mod http;
 mod postgres;
 mod samples;
+mod schema;
 mod scratch;
 mod watchdog;
 mod world;
@@ -18,7 +19,7 @@ pub use self::chance::Chance;
 pub use self::http::{Client, Reply, with_query};
 pub use self::samples::{catalogue, import, resource};
 pub use self::scratch::Scratch;
-pub use self::world::{TestClock, World, small_options};
+pub use self::world::{World, small_options};
 
 /// Which database a case runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,14 +19,22 @@ impl Server {
     /// Found or started once a process.
     pub fn get() -> &'static Self {
         // On a thread of its own, since the caller may be inside a runtime.
-        SERVER.get_or_init(|| std::thread::spawn(find).join().expect("a PostgreSQL server"))
+        SERVER.get_or_init(|| {
+            std::thread::spawn(find)
+                .join()
+                .expect("a PostgreSQL server")
+        })
     }
 
     /// The URL of a database on this server.
     pub fn url_of(&self, database: &str) -> String {
         let (before, parameters) = self.url.split_once('?').unwrap_or((&self.url, ""));
         let (server, _) = before.rsplit_once('/').expect("a database in the URL");
-        let parameters = if parameters.is_empty() { String::new() } else { format!("?{parameters}") };
+        let parameters = if parameters.is_empty() {
+            String::new()
+        } else {
+            format!("?{parameters}")
+        };
         format!("{server}/{database}{parameters}")
     }
 
@@ -39,7 +47,10 @@ impl Server {
 /// A single connection.
 pub async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(60));
+    options
+        .max_connections(1)
+        .sqlx_logging(false)
+        .acquire_timeout(Duration::from_secs(60));
     Database::connect(options).await
 }
 

@@ -14,7 +14,11 @@ pub async fn resource(world: &World, fields: Json) -> Json {
 }
 
 /// Imports text; gives the sums and what was not taken.
-pub async fn import(pharos: &Pharos, format: ImportFormat, text: impl Into<Vec<u8>>) -> (ImportReport, Vec<Reject>) {
+pub async fn import(
+    pharos: &Pharos,
+    format: ImportFormat,
+    text: impl Into<Vec<u8>>,
+) -> (ImportReport, Vec<Reject>) {
     let mut rejects = Vec::new();
     let report = pharos
         .import_resources(

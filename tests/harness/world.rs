@@ -21,7 +21,6 @@ const SEED: u64 = 20_260_101;
 /// A server, its database, and somebody of each kind to ask it.
 pub struct World {
     pub backend: Backend,
-    pub address: SocketAddr,
     /// The same library as the server's, without HTTP.
     pub pharos: Pharos,
     pub clock: Arc<TestClock>,
@@ -44,16 +43,27 @@ impl World {
     pub async fn start_with(backend: Backend, options: DatabaseOptions) -> Self {
         let scratch = Scratch::migrated(backend).await;
         let clock = Arc::new(TestClock::default());
-        let environment = Environment { clock: Arc::clone(&clock) as _, random: Arc::new(SeededRandom::new(SEED)) };
+        let environment = Environment {
+            clock: Arc::clone(&clock) as _,
+            random: Arc::new(SeededRandom::new(SEED)),
+        };
         let (pharos, address, server) = serve(&scratch.url, &options, &environment).await;
-        let admin = pharos.create_first_admin().await.expect("an admin").expect("the first start").secret;
+        let admin = pharos
+            .create_first_admin()
+            .await
+            .expect("an admin")
+            .expect("the first start")
+            .secret;
         let client = |key: Option<String>| Client::new(address, key);
         Self {
             backend,
-            address,
             admin: client(Some(admin)),
-            editor: client(Some(key_of(&pharos, "editor@example.org", Role::Editor).await)),
-            reader: client(Some(key_of(&pharos, "reader@example.org", Role::Reader).await)),
+            editor: client(Some(
+                key_of(&pharos, "editor@example.org", Role::Editor).await,
+            )),
+            reader: client(Some(
+                key_of(&pharos, "reader@example.org", Role::Reader).await,
+            )),
             anonymous: client(None),
             pharos,
             clock,
@@ -67,13 +77,13 @@ impl World {
     /// Stops the server and starts another one on what it left behind.
     pub async fn restart(self) -> Self {
         self.server.stop(false).await;
-        let (pharos, address, server) = serve(&self.scratch.url, &self.options, &self.environment).await;
+        let (pharos, address, server) =
+            serve(&self.scratch.url, &self.options, &self.environment).await;
         Self {
             admin: self.admin.at(address),
             editor: self.editor.at(address),
             reader: self.reader.at(address),
             anonymous: self.anonymous.at(address),
-            address,
             pharos,
             server,
             ..self
@@ -86,14 +96,27 @@ impl World {
     }
 }
 
-async fn serve(url: &str, options: &DatabaseOptions, environment: &Environment) -> (Pharos, SocketAddr, ServerHandle) {
+async fn serve(
+    url: &str,
+    options: &DatabaseOptions,
+    environment: &Environment,
+) -> (Pharos, SocketAddr, ServerHandle) {
     let url = DatabaseUrl::parse(url).expect("a URL");
-    let database = Database::connect(&url, options, Arc::clone(&environment.random)).await.expect("a database");
-    let pharos = Pharos::on(database.clone(), environment.clone()).await.expect("a library");
-    let same = Pharos::on(database, environment.clone()).await.expect("the same library");
+    let database = Database::connect(&url, options, Arc::clone(&environment.random))
+        .await
+        .expect("a database");
+    let pharos = Pharos::on(database.clone(), environment.clone())
+        .await
+        .expect("a library");
+    let same = Pharos::on(database, environment.clone())
+        .await
+        .expect("the same library");
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let options = api::ServerOptions { workers: 2, shutdown_timeout: Duration::from_secs(5) };
+    let options = api::ServerOptions {
+        workers: 2,
+        shutdown_timeout: Duration::from_secs(5),
+    };
     let server = api::serve(same, listener, &options).expect("a server");
     let handle = server.handle();
     tokio::spawn(server);
@@ -101,9 +124,19 @@ async fn serve(url: &str, options: &DatabaseOptions, environment: &Environment) 
 }
 
 async fn key_of(pharos: &Pharos, email: &str, role: Role) -> String {
-    let user = NewUser { email: email.to_owned(), display_name: None, role };
+    let user = NewUser {
+        email: email.to_owned(),
+        display_name: None,
+        role,
+    };
     let user_id = pharos.create_user(user).await.expect("a user").id;
-    let key = NewKey { user_id, name: "test".to_owned(), role: None, scopes: None, expires_at: None };
+    let key = NewKey {
+        user_id,
+        name: "test".to_owned(),
+        role: None,
+        scopes: None,
+        expires_at: None,
+    };
     pharos.create_key(key).await.expect("a key").secret
 }
 
@@ -127,13 +160,19 @@ pub struct TestClock {
 impl Default for TestClock {
     fn default() -> Self {
         let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().expect("a time");
-        Self { stepping: SteppingClock::new(start), ahead: AtomicI64::new(0) }
+        Self {
+            stepping: SteppingClock::new(start),
+            ahead: AtomicI64::new(0),
+        }
     }
 }
 
 impl TestClock {
     pub fn advance(&self, by: TimeDelta) {
-        self.ahead.fetch_add(by.num_microseconds().expect("a short time"), Ordering::Relaxed);
+        self.ahead.fetch_add(
+            by.num_microseconds().expect("a short time"),
+            Ordering::Relaxed,
+        );
     }
 }
 
