@@ -8,7 +8,7 @@ mod requests;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -31,21 +31,18 @@ fn five_hundred_requests_about_papers_give_the_same_bytes() {
 
 /// A catalogue of the evaluation data, or a made one where there is none.
 fn catalogue(path: &str, format: ImportFormat, seed: u64) -> (Box<dyn Read + Send>, ImportFormat) {
-    let folder = std::env::var_os("PHAROS_EVAL_DATA")
-        .map_or_else(|| repository().join("../shared/data"), PathBuf::from);
-    match File::open(folder.join(path)) {
+    match File::open(evaluation_data().join(path)) {
         Ok(file) => (Box::new(file), format),
-        Err(_) => {
-            println!(
-                "skipped: {} is not there (PHAROS_EVAL_DATA); a made catalogue is asked instead",
-                Path::new(path).display()
-            );
-            (
-                Box::new(Cursor::new(made_catalogue(seed))),
-                ImportFormat::NdJson,
-            )
-        }
+        Err(_) => (
+            Box::new(Cursor::new(made_catalogue(seed))),
+            ImportFormat::NdJson,
+        ),
     }
+}
+
+fn evaluation_data() -> PathBuf {
+    std::env::var_os("PHAROS_EVAL_DATA")
+        .map_or_else(|| repository().join("../shared/data"), PathBuf::from)
 }
 
 fn made_catalogue(seed: u64) -> String {
@@ -117,6 +114,9 @@ async fn export(world: &World) -> Vec<Json> {
 }
 
 async fn compare(path: &'static str, format: ImportFormat, seed: u64) {
+    if !evaluation_data().join(path).exists() {
+        println!("skipped: {path} is not in PHAROS_EVAL_DATA; a made catalogue is asked instead");
+    }
     let (sqlite, postgres) = (
         tokio::spawn(filled(Backend::Sqlite, path, format, seed)),
         tokio::spawn(filled(Backend::Postgres, path, format, seed)),

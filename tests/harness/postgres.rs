@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
-use service::database::{DatabaseUrl, PostgresTarget};
+use service::database::DatabaseUrl;
 
 use super::{block_on, cluster, docker};
 
-static SERVER: OnceLock<Server> = OnceLock::new();
+static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 
 /// A server on which databases can be made.
 pub struct Server {
@@ -19,11 +19,8 @@ impl Server {
     /// Found or started once a process.
     pub fn get() -> &'static Self {
         // On a thread of its own, since the caller may be inside a runtime.
-        SERVER.get_or_init(|| {
-            std::thread::spawn(find)
-                .join()
-                .expect("a PostgreSQL server")
-        })
+        let found = SERVER.get_or_init(|| std::thread::spawn(find).join().expect("a thread"));
+        found.as_ref().unwrap_or_else(|trouble| panic!("{trouble}"))
     }
 
     /// The URL of a database on this server.
@@ -54,12 +51,12 @@ pub async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     Database::connect(options).await
 }
 
-fn find() -> Server {
+fn find() -> Result<Server, String> {
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
-        match DatabaseUrl::parse(&url) {
-            Ok(DatabaseUrl::Postgres(PostgresTarget { .. })) => return Server { url },
-            other => panic!("TEST_DATABASE_URL is no PostgreSQL URL: {other:?}"),
-        }
+        return match DatabaseUrl::parse(&url) {
+            Ok(DatabaseUrl::Postgres(_)) => Ok(Server { url }),
+            other => Err(format!("TEST_DATABASE_URL is no PostgreSQL URL: {other:?}")),
+        };
     }
     let wanted = std::env::var("PHAROS_TEST_POSTGRES").unwrap_or_default();
     let mut troubles = Vec::new();
@@ -75,14 +72,14 @@ fn find() -> Server {
             Err(error) => troubles.push(error),
         }
     }
-    panic!(
+    Err(format!(
         "no PostgreSQL for the tests: set TEST_DATABASE_URL, start Docker or install the server's programs ({})",
         troubles.join("; ")
-    );
+    ))
 }
 
 /// A new server may say that it is ready and start once more.
-fn answering(url: String) -> Server {
+fn answering(url: String) -> Result<Server, String> {
     let began = Instant::now();
     let answered = block_on(async {
         loop {
@@ -96,6 +93,10 @@ fn answering(url: String) -> Server {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
-    answered.expect("the new PostgreSQL server answers");
-    Server { url }
+    match answered {
+        Ok(()) => Ok(Server { url }),
+        Err(error) => Err(format!(
+            "the new PostgreSQL server does not answer: {error}"
+        )),
+    }
 }

@@ -66,7 +66,7 @@ impl Scratch {
             Backend::Sqlite => Self::folder(),
             Backend::Postgres => {
                 let name = unique_name();
-                let create = format!("CREATE DATABASE {name}");
+                let create = create_empty(&name);
                 connect_to_server()
                     .await
                     .execute_unprepared(&create)
@@ -197,6 +197,11 @@ async fn connect_to_server() -> DatabaseConnection {
         .expect("the PostgreSQL server of the tests answers")
 }
 
+/// Whatever the server's own default: a library is in UTF-8.
+fn create_empty(name: &str) -> String {
+    format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+}
+
 fn unique_name() -> String {
     format!(
         "pharos_test_{}_{}",
@@ -240,9 +245,7 @@ async fn make_postgres_template(server: &DatabaseConnection, template: &str) -> 
     let known = sea_orm::Statement::from_string(server.get_database_backend(), known);
     if server.query_one_raw(known).await?.is_none() {
         let half_made = unique_name();
-        server
-            .execute_unprepared(&format!("CREATE DATABASE {half_made}"))
-            .await?;
+        server.execute_unprepared(&create_empty(&half_made)).await?;
         migrate(&Server::get().url_of(&half_made)).await;
         let disconnect = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{half_made}'"

@@ -76,7 +76,7 @@ impl SqliteConnection {
         connection.busy_timeout(busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(128);
         if access != Access::Read {
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            switch_to_wal(&connection, busy_timeout)?;
             connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -201,6 +201,22 @@ impl SqliteConnection {
         self.observer
             .record(&statement.sql, started, rows.len() as u64);
         Ok(rows)
+    }
+}
+
+/// Waits for others that open the same new file now: for this lock SQLite itself does not wait.
+fn switch_to_wal(connection: &rusqlite::Connection, patience: Duration) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && began.elapsed() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
     }
 }
 

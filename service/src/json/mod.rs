@@ -55,6 +55,13 @@ pub trait JsonMatch: Send + Sync {
     fn has(&self, column: Expr, path: &[String], value: &Json) -> Expr;
 }
 
+/// The element that a key of a path means where an array stands, by PostgreSQL's rules for `#>`.
+fn array_index(key: &str) -> Option<i64> {
+    key.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r'])
+        .parse()
+        .ok()
+}
+
 /// The strategy for a database.
 pub fn json_match(backend: DatabaseBackend) -> Box<dyn JsonMatch> {
     match backend {

@@ -21,7 +21,7 @@ impl JsonMatch for PostgresJson {
     }
 
     fn equals(&self, column: Expr, path: &[String], value: &Json) -> Expr {
-        if path.iter().all(|key| key.parse::<i64>().is_err())
+        if path.iter().all(|key| super::array_index(key).is_none())
             && !path.is_empty()
             && !value.is_null()
         {

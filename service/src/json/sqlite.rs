@@ -97,7 +97,7 @@ fn at_path<'j>(document: &'j Json, path: &[String]) -> Option<&'j Json> {
     path.iter().try_fold(document, |value, key| match value {
         Json::Object(members) => members.get(key),
         Json::Array(items) => {
-            let index: i64 = key.parse().ok()?;
+            let index = super::array_index(key)?;
             let index = if index < 0 {
                 i64::try_from(items.len()).ok()? + index
             } else {
