@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseConnectionType, DatabaseExecutor,
     DatabaseTransaction, DbErr, ExecResult, IntoDatabaseExecutor, ProxyDatabaseConnection,
@@ -19,27 +20,43 @@ pub struct Transaction {
     inner: Arc<Inner>,
 }
 
+/// Statements that the units of a group leave for its end, in order.
+pub(super) type Deferred = Arc<Mutex<Vec<Statement>>>;
+
 #[derive(Debug)]
 enum Inner {
-    Sqlite(DatabaseConnection),
+    Sqlite(DatabaseConnection, Deferred),
     Postgres(DatabaseTransaction, Arc<Observer>),
 }
 
 impl Transaction {
-    pub(super) fn on_sqlite(connection: Arc<SqliteConnection>) -> Result<Self, DatabaseError> {
+    pub(super) fn on_sqlite(connection: Arc<SqliteConnection>, deferred: Deferred) -> Self {
         let proxy = ProxyDatabaseConnection::new(
             DatabaseBackend::Sqlite,
             Arc::new(Box::new(SharedConnection(connection))),
         );
         let connection = DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into();
-        Ok(Self {
-            inner: Arc::new(Inner::Sqlite(connection)),
-        })
+        Self {
+            inner: Arc::new(Inner::Sqlite(connection, deferred)),
+        }
     }
 
     pub(super) fn on_postgres(transaction: DatabaseTransaction, observer: Arc<Observer>) -> Self {
         Self {
             inner: Arc::new(Inner::Postgres(transaction, observer)),
+        }
+    }
+
+    /// Runs a statement at the end of the transaction that carries this unit, if the unit succeeds. For SQLite's token
+    /// index, which would write itself out at the end of every savepoint: so it is written once a group. The statement
+    /// must do no harm when a later unit of the group has changed what it is about.
+    pub(crate) async fn defer(&self, statement: Statement) -> Result<(), DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(_, deferred) => {
+                deferred.lock().push(statement);
+                Ok(())
+            }
+            Inner::Postgres(..) => self.execute_raw(statement).await.map(|_| ()),
         }
     }
 
@@ -56,7 +73,7 @@ impl Transaction {
     /// For SeaORM's schema manager.
     pub(crate) fn executor(&self) -> DatabaseExecutor<'_> {
         match &*self.inner {
-            Inner::Sqlite(connection) => connection.into_database_executor(),
+            Inner::Sqlite(connection, _) => connection.into_database_executor(),
             Inner::Postgres(transaction, _) => transaction.into_database_executor(),
         }
     }
@@ -64,7 +81,7 @@ impl Transaction {
     /// Lets one import at a time look for natural keys and insert what is new. SQLite has one writer anyway.
     pub(crate) async fn serialise_imports(&self) -> Result<(), DbErr> {
         match &*self.inner {
-            Inner::Sqlite(_) => Ok(()),
+            Inner::Sqlite(..) => Ok(()),
             Inner::Postgres(transaction, _) => transaction
                 .execute_unprepared("SELECT pg_advisory_xact_lock(7237120349)")
                 .await
@@ -77,14 +94,14 @@ impl Transaction {
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DatabaseBackend {
         match &*self.inner {
-            Inner::Sqlite(_) => DatabaseBackend::Sqlite,
+            Inner::Sqlite(..) => DatabaseBackend::Sqlite,
             Inner::Postgres(..) => DatabaseBackend::Postgres,
         }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &*self.inner {
-            Inner::Sqlite(connection) => connection.execute_raw(statement).await,
+            Inner::Sqlite(connection, _) => connection.execute_raw(statement).await,
             Inner::Postgres(transaction, observer) => {
                 let (sql, started) = (statement.sql.clone(), Instant::now());
                 let result = transaction.execute_raw(statement).await?;
@@ -96,14 +113,14 @@ impl ConnectionTrait for Transaction {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &*self.inner {
-            Inner::Sqlite(connection) => connection.execute_unprepared(sql).await,
+            Inner::Sqlite(connection, _) => connection.execute_unprepared(sql).await,
             Inner::Postgres(transaction, _) => transaction.execute_unprepared(sql).await,
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match &*self.inner {
-            Inner::Sqlite(connection) => connection.query_one_raw(statement).await,
+            Inner::Sqlite(connection, _) => connection.query_one_raw(statement).await,
             Inner::Postgres(transaction, observer) => {
                 let (sql, started) = (statement.sql.clone(), Instant::now());
                 let row = transaction.query_one_raw(statement).await?;
@@ -115,7 +132,7 @@ impl ConnectionTrait for Transaction {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &*self.inner {
-            Inner::Sqlite(connection) => connection.query_all_raw(statement).await,
+            Inner::Sqlite(connection, _) => connection.query_all_raw(statement).await,
             Inner::Postgres(transaction, observer) => {
                 let (sql, started) = (statement.sql.clone(), Instant::now());
                 let rows = transaction.query_all_raw(statement).await?;

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::error::DatabaseError;
 use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
-use super::transaction::Transaction;
+use super::transaction::{Deferred, Transaction};
 use crate::error::Error;
 
 /// How many writes may wait; the next one is told that the database is busy.
@@ -148,6 +148,7 @@ impl Writer {
 struct Group {
     connection: Arc<SqliteConnection>,
     transaction: Transaction,
+    deferred: Deferred,
     acquire_timeout: Duration,
 }
 
@@ -155,10 +156,12 @@ impl Group {
     fn new(connection: SqliteConnection, acquire_timeout: Duration) -> Result<Self, DatabaseError> {
         connection.wait_for_locks(acquire_timeout)?;
         let connection = Arc::new(connection);
-        let transaction = Transaction::on_sqlite(Arc::clone(&connection))?;
+        let deferred = Deferred::default();
+        let transaction = Transaction::on_sqlite(Arc::clone(&connection), Arc::clone(&deferred));
         Ok(Self {
             connection,
             transaction,
+            deferred,
             acquire_timeout,
         })
     }
@@ -213,7 +216,7 @@ impl Group {
             let full = group.len() >= GROUP_LENGTH || started.elapsed() >= GROUP_TIME;
             next = if full { None } else { queue.try_recv().ok() };
         }
-        match self.connection.control("COMMIT") {
+        match self.commit() {
             Ok(()) => group.into_iter().for_each(|unit| unit.acknowledge()),
             Err(error) => {
                 tracing::warn!(%error, writes = group.len(), "a group commit failed");
@@ -227,9 +230,13 @@ impl Group {
         if self.connection.control("SAVEPOINT unit").is_err() {
             return false;
         }
+        let before = self.deferred.lock().len();
         let succeeded = unit.run(self.transaction.clone());
         if self.connection.is_autocommit() {
             return false;
+        }
+        if !succeeded {
+            self.deferred.lock().truncate(before);
         }
         let kept = if succeeded {
             self.connection.control("RELEASE unit")
@@ -247,7 +254,7 @@ impl Group {
         for mut unit in group {
             let result = self.connection.control("BEGIN IMMEDIATE").and_then(|()| {
                 if unit.run(self.transaction.clone()) {
-                    self.connection.control("COMMIT")
+                    self.commit()
                 } else {
                     Ok(())
                 }
@@ -260,7 +267,17 @@ impl Group {
         }
     }
 
+    /// Runs what the units have left for the end, and commits.
+    fn commit(&self) -> Result<(), DatabaseError> {
+        let deferred = std::mem::take(&mut *self.deferred.lock());
+        for statement in &deferred {
+            self.connection.execute(statement)?;
+        }
+        self.connection.control("COMMIT")
+    }
+
     fn roll_back(&self) {
+        self.deferred.lock().clear();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.control("ROLLBACK")
         {

@@ -69,11 +69,17 @@ impl FullTextSearch for SqliteSearch {
             transaction
                 .insert_rows(&INSERT, vec![row(*id, document)])
                 .await?;
+            // Written when the group ends; by then this version may have been replaced or deleted.
             transaction
-                .execute_raw(Statement::from_sql_and_values(
+                .defer(Statement::from_sql_and_values(
                     backend,
-                    "INSERT INTO search_index (rowid, tokens) VALUES (last_insert_rowid(), ?)",
-                    [Value::from(document.tokens.join(" "))],
+                    "INSERT INTO search_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
+                     WHERE resource_id = ?2 AND version = ?3",
+                    [
+                        Value::from(document.tokens.join(" ")),
+                        Value::from(*id),
+                        Value::from(document.version),
+                    ],
                 ))
                 .await?;
         }
