@@ -184,6 +184,13 @@ impl Database {
         &self,
         statement: Statement,
     ) -> Result<Vec<T>, DatabaseError> {
+        if let Engine::Postgres(pool) = &self.inner.engine {
+            let rows = pool.query_all(statement).await?;
+            return rows
+                .iter()
+                .map(|row| T::from_row(&Row::Postgres(row)))
+                .collect();
+        }
         self.fold(statement, |rows: &mut Vec<T>, row| {
             rows.push(T::from_row(row)?);
             Ok(())
