@@ -95,12 +95,27 @@ impl Database {
             .fetch_one::<i64>(self.statement("SELECT CAST(1 AS bigint)", []))
             .await
         {
-            Ok(_) => Ok(()),
+            Ok(_) => self.check_encoding().await,
             Err(DatabaseError::Busy(_)) => Err(DatabaseError::Unavailable(format!(
                 "{} does not answer: is the server there, and does it take this user and password?",
                 self.url()
             ))),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Another encoding than UTF-8 would fold and compare text differently, and silently so.
+    async fn check_encoding(&self) -> Result<(), DatabaseError> {
+        if matches!(self.inner.engine, Engine::Sqlite { .. }) {
+            return Ok(());
+        }
+        let encoding = self.statement("SELECT current_setting('server_encoding')", []);
+        match self.fetch_one::<String>(encoding).await?.as_deref() {
+            Some("UTF8") | None => Ok(()),
+            Some(other) => Err(DatabaseError::Other(format!(
+                "{} has the encoding {other}: make it with ENCODING 'UTF8' TEMPLATE template0",
+                self.url()
+            ))),
         }
     }
 
