@@ -83,7 +83,7 @@ pub(crate) fn creator(
     search: Arc<dyn FullTextSearch>,
 ) -> Batcher<NewResource, ()> {
     let database_for_batches = database.clone();
-    database.batcher(3, move |batch: Vec<NewResource>| {
+    database.batcher(2, move |batch: Vec<NewResource>| {
         let database = database_for_batches.clone();
         let search = Arc::clone(&search);
         async move {
