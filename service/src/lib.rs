@@ -7,6 +7,7 @@ pub mod database;
 pub mod error;
 mod ids;
 pub mod json;
+mod known;
 pub mod library;
 pub mod random;
 pub mod search;
@@ -28,9 +29,13 @@ use clock::{Clock, SystemClock};
 use cursor::Cursors;
 use database::{Batcher, Database, DatabaseError, DatabaseOptions, DatabaseUrl};
 use json::JsonMatch;
-use library::{NewResource, Resource};
+use known::Known;
+use library::{KnownResources, NewResource, Resource};
 use random::{Random, SystemRandom};
-use search::{FullTextSearch, MemoryIndex};
+use search::{FullTextSearch, KnownMatches, MatchStamps, MemoryIndex};
+
+/// What each of the two collections of known rows may take.
+const KNOWN_BYTES: usize = 16 << 20;
 
 /// The setting that holds the secret which signs cursors.
 const CURSOR_SECRET: &str = "cursor_secret";
@@ -60,6 +65,11 @@ pub struct Pharos {
     pub(crate) json: Box<dyn JsonMatch>,
     pub(crate) cursors: Cursors,
     pub(crate) reads: Batcher<Uuid, Option<Resource>>,
+    /// What pages of lists show, from before.
+    pub(crate) known_resources: KnownResources,
+    /// What pages of searches show, from before.
+    pub(crate) known_matches: KnownMatches,
+    pub(crate) match_stamps: MatchStamps,
     pub(crate) creates: Batcher<NewResource, ()>,
     pub(crate) key_checks: Batcher<[u8; 32], Option<KeyUse>>,
     pub(crate) last_uses: LastUses,
@@ -103,6 +113,9 @@ impl Pharos {
             memory,
             cursors: Cursors::new(secret),
             reads: library::reader(&database),
+            known_resources: Known::new(KNOWN_BYTES),
+            match_stamps: search::stamper(&database),
+            known_matches: Known::new(KNOWN_BYTES),
             creates: library::creator(&database, Arc::clone(&search)),
             key_checks: accounts::checker(&database),
             last_uses: LastUses::default(),

@@ -1,12 +1,14 @@
 //! Resources: what the library holds.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::Serialize;
 use service::Pharos;
 use service::accounts::Scope;
-use service::library::{ListRequest, Resource, ResourceFields};
+use service::library::{ListRequest, Rendered, Resource, ResourceFields};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
@@ -43,7 +45,8 @@ pub struct ListParameters {
 /// A page of resources.
 #[derive(Serialize, ToSchema)]
 pub struct ResourceList {
-    items: Vec<Resource>,
+    #[schema(value_type = Vec<Resource>)]
+    items: Vec<Arc<Rendered>>,
     #[schema(required)]
     next_cursor: Option<String>,
     /// With `total=true` only.

@@ -3,11 +3,8 @@
 //! SQLite runs a one-row INSERT again and again, PostgreSQL one INSERT over an array of
 //! records, which saves round trips.
 
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement, Value};
+use sea_orm::{DbErr, Value};
 
-use serde_json::Value as Json;
-
-use super::transaction::Transaction;
 use crate::time::format_timestamp;
 
 /// The type of a column, as both databases have to know it.
@@ -58,7 +55,7 @@ impl BulkInsert {
             .join(", ")
     }
 
-    fn for_sqlite(&self) -> String {
+    pub(super) fn for_sqlite(&self) -> String {
         let given = (1..=self.columns.len()).map(|number| format!("?{number}"));
         let values = given.chain(
             self.computed
@@ -73,7 +70,8 @@ impl BulkInsert {
         )
     }
 
-    fn for_postgres(&self) -> String {
+    /// The rows come as a JSON array of records in the placeholder with this number.
+    pub(super) fn for_postgres(&self, number: usize) -> String {
         let given = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
         let selected = given.chain(
             self.computed
@@ -85,7 +83,7 @@ impl BulkInsert {
             .iter()
             .map(|(name, kind)| format!("\"{name}\" {}", kind.name()));
         format!(
-            "INSERT INTO {} ({}) SELECT {} FROM jsonb_to_recordset($1) AS given ({})",
+            "INSERT INTO {} ({}) SELECT {} FROM jsonb_to_recordset(${number}::text::jsonb) AS given ({})",
             self.table,
             self.names(),
             selected.collect::<Vec<_>>().join(", "),
@@ -94,67 +92,78 @@ impl BulkInsert {
     }
 }
 
-impl Transaction {
-    /// Inserts rows, each with one value for each column of `insert`.
-    pub(crate) async fn insert_rows(
-        &self,
-        insert: &BulkInsert,
-        rows: Vec<Vec<Value>>,
-    ) -> Result<(), DbErr> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let backend = self.get_database_backend();
-        if backend == DatabaseBackend::Sqlite {
-            let sql = insert.for_sqlite();
-            for row in rows {
-                self.execute_raw(Statement::from_sql_and_values(backend, sql.as_str(), row))
-                    .await?;
+impl BulkInsert {
+    /// The rows as a JSON array of records.
+    pub(super) fn records(&self, rows: &[Vec<Value>]) -> Result<String, DbErr> {
+        let mut out = Vec::with_capacity(rows.len() * 1_024);
+        for (number, row) in rows.iter().enumerate() {
+            out.push(if number == 0 { b'[' } else { b',' });
+            let mut before = b'{';
+            // What is missing is NULL.
+            for ((name, _), value) in self
+                .columns
+                .iter()
+                .zip(row)
+                .filter(|(_, value)| !is_null(value))
+            {
+                out.push(before);
+                before = b',';
+                out.push(b'"');
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(b"\":");
+                write_json(&mut out, value)?;
             }
-            return Ok(());
+            if before == b'{' {
+                out.push(b'{');
+            }
+            out.push(b'}');
         }
-        let records: Vec<Json> = rows
-            .iter()
-            .map(|row| {
-                let members = insert.columns.iter().zip(row);
-                members
-                    .map(|((name, _), value)| Ok(((*name).to_owned(), to_json(value)?)))
-                    .collect()
-            })
-            .collect::<Result<_, DbErr>>()?;
-        let records = Value::Json(Some(Box::new(Json::Array(records))));
-        self.execute_raw(Statement::from_sql_and_values(
-            backend,
-            insert.for_postgres(),
-            [records],
-        ))
-        .await
-        .map(|_| ())
+        out.push(b']');
+        String::from_utf8(out).map_err(|error| DbErr::Type(error.to_string()))
     }
+}
+
+fn is_null(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::String(None)
+            | Value::BigInt(None)
+            | Value::Double(None)
+            | Value::Json(None)
+            | Value::ChronoDateTimeUtc(None)
+            | Value::Uuid(None)
+            | Value::Bytes(None)
+    )
 }
 
 /// A value as PostgreSQL reads it from JSON.
-fn to_json(value: &Value) -> Result<Json, DbErr> {
-    Ok(match value {
-        Value::String(text) => text.as_deref().into(),
-        Value::BigInt(number) => (*number).into(),
-        Value::Double(number) => (*number).into(),
-        Value::Json(json) => json.as_deref().cloned().unwrap_or(Json::Null),
-        Value::ChronoDateTimeUtc(time) => time.map(format_timestamp).into(),
-        Value::Uuid(id) => id.map(|id| id.to_string()).into(),
-        Value::Bytes(bytes) => bytes.as_deref().map(hexadecimal).into(),
-        other => return Err(DbErr::Type(format!("no bulk insert takes {other:?}"))),
-    })
+fn write_json(out: &mut Vec<u8>, value: &Value) -> Result<(), DbErr> {
+    let json =
+        |result: serde_json::Result<()>| result.map_err(|error| DbErr::Json(error.to_string()));
+    match value {
+        Value::String(Some(text)) => json(serde_json::to_writer(out, text.as_str())),
+        Value::BigInt(Some(number)) => json(serde_json::to_writer(out, number)),
+        Value::Double(Some(number)) => json(serde_json::to_writer(out, number)),
+        Value::Json(Some(value)) => json(serde_json::to_writer(out, value)),
+        Value::ChronoDateTimeUtc(Some(time)) => {
+            json(serde_json::to_writer(out, &format_timestamp(*time)))
+        }
+        Value::Uuid(Some(id)) => json(serde_json::to_writer(out, id)),
+        Value::Bytes(Some(bytes)) => {
+            write_hexadecimal(out, bytes);
+            Ok(())
+        }
+        other => Err(DbErr::Type(format!("no bulk insert takes {other:?}"))),
+    }
 }
 
-/// `\x` and two digits a byte.
-fn hexadecimal(bytes: &[u8]) -> String {
+/// `"\\x` and two digits a byte: how PostgreSQL reads bytes.
+fn write_hexadecimal(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 + 2 * bytes.len());
-    text.push_str("\\x");
+    out.extend_from_slice(b"\"\\\\x");
     for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
     }
-    text
+    out.push(b'"');
 }

@@ -22,9 +22,12 @@ impl Database {
         }
         self.write(|transaction| async move {
             lock_schema(&transaction).await?;
-            Migrator::up(transaction.executor(), None)
-                .await
-                .map_err(DatabaseError::from)?;
+            Migrator::up(
+                transaction.executor().await.map_err(DatabaseError::from)?,
+                None,
+            )
+            .await
+            .map_err(DatabaseError::from)?;
             Ok(())
         })
         .await
@@ -35,9 +38,12 @@ impl Database {
         let before = self.applied_migrations().await?.len();
         self.write(move |transaction| async move {
             lock_schema(&transaction).await?;
-            Migrator::down(transaction.executor(), Some(steps))
-                .await
-                .map_err(DatabaseError::from)?;
+            Migrator::down(
+                transaction.executor().await.map_err(DatabaseError::from)?,
+                Some(steps),
+            )
+            .await
+            .map_err(DatabaseError::from)?;
             Ok(())
         })
         .await?;

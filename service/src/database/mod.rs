@@ -6,10 +6,12 @@
 mod batch;
 mod bulk;
 mod error;
+mod gathered;
 mod migrate;
 pub mod observe;
 mod options;
 mod postgres_driver;
+mod postgres_transaction;
 mod readers;
 mod row;
 mod sqlite_driver;
@@ -146,6 +148,16 @@ impl Database {
     /// whole rows, PostgreSQL keeps the first few only.
     pub fn sorts_ids_first(&self) -> bool {
         matches!(self.inner.engine, Engine::Sqlite { .. })
+    }
+
+    /// An SQL expression that has another value after every change of a table's row, whoever made it; `None` on SQLite,
+    /// where reading a row again costs no more than asking whether it changed.
+    pub fn row_stamp(&self, table: &str) -> Option<String> {
+        match &self.inner.engine {
+            Engine::Sqlite { .. } => None,
+            // The transaction that wrote the row.
+            Engine::Postgres(_) => Some(format!("{table}.xmin::text::bigint")),
+        }
     }
 
     /// How the value at `number` (from 1) is written in this database's own SQL.

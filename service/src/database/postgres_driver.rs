@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement,
-    StreamTrait, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement, StreamTrait,
 };
 
 use super::error::DatabaseError;
 use super::observe::Observer;
 use super::options::DatabaseOptions;
+use super::postgres_transaction::PostgresTransaction;
 use super::row::Row;
 use super::transaction::Transaction;
 use super::url::PostgresTarget;
@@ -132,8 +132,10 @@ impl PostgresPool {
         F: Fn(Transaction) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        let transaction = self.connection.begin().await.map_err(DatabaseError::from)?;
-        let transaction = Transaction::on_postgres(transaction, Arc::clone(&self.observer));
+        let transaction = Transaction::on_postgres(PostgresTransaction::new(
+            self.connection.clone(),
+            Arc::clone(&self.observer),
+        ));
         let result = work(transaction.clone()).await;
         let transaction = transaction.into_postgres()?;
         match result {

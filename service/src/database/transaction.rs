@@ -1,17 +1,18 @@
 //! A transaction as a unit of work sees it: a connection for SeaORM and nothing else.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use parking_lot::Mutex;
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseConnectionType, DatabaseExecutor,
-    DatabaseTransaction, DbErr, ExecResult, IntoDatabaseExecutor, ProxyDatabaseConnection,
-    QueryResult, Statement,
+    DbErr, ExecResult, IntoDatabaseExecutor, ProxyDatabaseConnection, QueryResult, Statement,
+    Value,
 };
 
+use super::bulk::BulkInsert;
 use super::error::DatabaseError;
-use super::observe::Observer;
+use super::gathered::Part;
+use super::postgres_transaction::PostgresTransaction;
 use super::sqlite_driver::SqliteConnection;
 
 /// An open transaction. It ends when the unit of work that was given it returns; do not keep a clone.
@@ -26,7 +27,7 @@ pub(super) type Deferred = Arc<Mutex<Vec<Statement>>>;
 #[derive(Debug)]
 enum Inner {
     Sqlite(DatabaseConnection, Deferred),
-    Postgres(DatabaseTransaction, Arc<Observer>),
+    Postgres(Box<PostgresTransaction>),
 }
 
 impl Transaction {
@@ -41,9 +42,50 @@ impl Transaction {
         }
     }
 
-    pub(super) fn on_postgres(transaction: DatabaseTransaction, observer: Arc<Observer>) -> Self {
+    pub(super) fn on_postgres(transaction: PostgresTransaction) -> Self {
         Self {
-            inner: Arc::new(Inner::Postgres(transaction, observer)),
+            inner: Arc::new(Inner::Postgres(Box::new(transaction))),
+        }
+    }
+
+    /// Inserts rows, each with one value for each column of `insert`. On PostgreSQL an error may come with a later
+    /// statement or with the commit.
+    pub(crate) async fn insert_rows(
+        &self,
+        insert: &'static BulkInsert,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(), DbErr> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        match &*self.inner {
+            Inner::Sqlite(connection, _) => {
+                let (backend, sql) = (DatabaseBackend::Sqlite, insert.for_sqlite());
+                for row in rows {
+                    let statement = Statement::from_sql_and_values(backend, sql.as_str(), row);
+                    connection.execute_raw(statement).await?;
+                }
+                Ok(())
+            }
+            Inner::Postgres(transaction) => {
+                let records = insert.records(&rows)?;
+                transaction.gather(Part::Rows(insert, records)).await
+            }
+        }
+    }
+
+    /// Runs a statement that writes to one table and whose result nobody looks at: on PostgreSQL together with what else
+    /// is to be written.
+    pub(crate) async fn execute_gathered(
+        &self,
+        table: &'static str,
+        statement: Statement,
+    ) -> Result<(), DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(connection, _) => connection.execute_raw(statement).await.map(|_| ()),
+            Inner::Postgres(transaction) => {
+                transaction.gather(Part::Statement(table, statement)).await
+            }
         }
     }
 
@@ -61,9 +103,9 @@ impl Transaction {
     }
 
     /// Takes the PostgreSQL transaction back after the unit has returned.
-    pub(super) fn into_postgres(self) -> Result<DatabaseTransaction, DatabaseError> {
+    pub(super) fn into_postgres(self) -> Result<PostgresTransaction, DatabaseError> {
         match Arc::try_unwrap(self.inner) {
-            Ok(Inner::Postgres(transaction, _)) => Ok(transaction),
+            Ok(Inner::Postgres(transaction)) => Ok(*transaction),
             _ => Err(DatabaseError::Other(
                 "a unit of work kept its transaction".to_owned(),
             )),
@@ -71,18 +113,20 @@ impl Transaction {
     }
 
     /// For SeaORM's schema manager.
-    pub(crate) fn executor(&self) -> DatabaseExecutor<'_> {
-        match &*self.inner {
+    pub(crate) async fn executor(&self) -> Result<DatabaseExecutor<'_>, DbErr> {
+        Ok(match &*self.inner {
             Inner::Sqlite(connection, _) => connection.into_database_executor(),
-            Inner::Postgres(transaction, _) => transaction.into_database_executor(),
-        }
+            Inner::Postgres(transaction) => transaction.begun().await?.into_database_executor(),
+        })
     }
 
     /// Lets one import at a time look for natural keys and insert what is new. SQLite has one writer anyway.
     pub(crate) async fn serialise_imports(&self) -> Result<(), DbErr> {
         match &*self.inner {
             Inner::Sqlite(..) => Ok(()),
-            Inner::Postgres(transaction, _) => transaction
+            Inner::Postgres(transaction) => transaction
+                .begun()
+                .await?
                 .execute_unprepared("SELECT pg_advisory_xact_lock(7237120349)")
                 .await
                 .map(|_| ()),
@@ -102,43 +146,30 @@ impl ConnectionTrait for Transaction {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.execute_raw(statement).await,
-            Inner::Postgres(transaction, observer) => {
-                let (sql, started) = (statement.sql.clone(), Instant::now());
-                let result = transaction.execute_raw(statement).await?;
-                observer.record(&sql, started, result.rows_affected());
-                Ok(result)
-            }
+            Inner::Postgres(transaction) => transaction.execute(statement).await,
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.execute_unprepared(sql).await,
-            Inner::Postgres(transaction, _) => transaction.execute_unprepared(sql).await,
+            Inner::Postgres(transaction) => {
+                transaction.begun().await?.execute_unprepared(sql).await
+            }
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.query_one_raw(statement).await,
-            Inner::Postgres(transaction, observer) => {
-                let (sql, started) = (statement.sql.clone(), Instant::now());
-                let row = transaction.query_one_raw(statement).await?;
-                observer.record(&sql, started, u64::from(row.is_some()));
-                Ok(row)
-            }
+            Inner::Postgres(transaction) => transaction.query_one(statement).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.query_all_raw(statement).await,
-            Inner::Postgres(transaction, observer) => {
-                let (sql, started) = (statement.sql.clone(), Instant::now());
-                let rows = transaction.query_all_raw(statement).await?;
-                observer.record(&sql, started, rows.len() as u64);
-                Ok(rows)
-            }
+            Inner::Postgres(transaction) => transaction.query_all(statement).await,
         }
     }
 }

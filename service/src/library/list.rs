@@ -1,5 +1,7 @@
 //! Lists of resources: filter, order, keyset pages.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::resources::Column;
 use sea_orm::Value;
@@ -7,8 +9,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func, NullOrdering, Order, Query, Sele
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::record::{self, Resource};
+use super::record::{self, Rendered, Resource, Stamp, resource_columns, stamp_columns};
 use crate::Pharos;
+use crate::database::{DatabaseError, FromRow, Row};
 use crate::error::{Error, Fault};
 use crate::json::filter;
 use crate::time::parse_timestamp;
@@ -17,6 +20,8 @@ use crate::time::parse_timestamp;
 pub const DEFAULT_LIMIT: u64 = 25;
 /// Items on a page at most.
 pub const LARGEST_LIMIT: u64 = 200;
+/// How often a page is looked at again when rows on it change meanwhile, before it is read whole.
+const ATTEMPTS: usize = 3;
 /// Sort keys at most, beside the id that breaks ties.
 const MOST_SORT_KEYS: usize = 5;
 
@@ -84,10 +89,50 @@ struct SortKey {
     descending: bool,
 }
 
+/// Where a row is on a page, and whether it is known.
+struct Position {
+    id: Uuid,
+    stamp: Stamp,
+}
+
+impl FromRow for Position {
+    fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            id: row.get(0)?,
+            stamp: Stamp::read(row, 1)?,
+        })
+    }
+}
+
+struct Stamped {
+    resource: Resource,
+    stamp: Stamp,
+}
+
+impl FromRow for Stamped {
+    fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            resource: Resource::read(row, 0)?,
+            stamp: Stamp::read(row, record::COLUMNS.len())?,
+        })
+    }
+}
+
+/// Repeats the last id until there is a power of two of them, so that there are few different statements to prepare.
+pub(crate) fn padded(mut ids: Vec<Uuid>) -> Vec<Uuid> {
+    if let Some(last) = ids.last().copied() {
+        ids.resize(ids.len().next_power_of_two(), last);
+    }
+    ids
+}
+
 impl Pharos {
     /// A page of the resources that match, in the order asked for: NULLs last, ties broken by id in the direction
     /// of the last sort key.
-    pub async fn list_resources(&self, request: &ListRequest) -> Result<Page<Resource>, Error> {
+    pub async fn list_resources(
+        &self,
+        request: &ListRequest,
+    ) -> Result<Page<Arc<Rendered>>, Error> {
         let limit = checked_limit(request.limit)?;
         let sort = request
             .sort
@@ -100,37 +145,94 @@ impl Pharos {
             request.filter.as_deref().unwrap_or(""),
             sort
         );
-        let mut query = record::select();
         let condition = match request.filter.as_deref().map(str::trim) {
             None | Some("") => None,
             Some(text) => Some(filter::compile(text, &*self.json)?),
         };
-        query.and_where_option(condition.clone());
+        let mut query = Query::select();
+        query
+            .from(entity::resources::Entity)
+            .and_where_option(condition.clone());
         if let Some(cursor) = &request.cursor {
             let position = self.cursors.read(&binding, cursor)?;
             query.and_where(after(&keys, &position)?);
         }
         order(&mut query, &keys);
         query.limit(limit + 1);
-        if self.database.sorts_ids_first() {
-            let id = (entity::resources::Entity, Column::Id);
-            let ids = query.clear_selects().column(id).take();
-            query = record::select();
-            query.and_where(Expr::col(id).in_subquery(ids));
-            order(&mut query, &keys);
-        }
-        let items: Vec<Resource> = self
-            .database
-            .fetch_all(self.database.build_limited(&query, limit + 1))
-            .await?;
+        let items = self.read_page(query, &keys, limit + 1).await?;
         let mut page = Page::cut(items, limit, |last| {
-            let position: Vec<Json> = keys.iter().map(|key| last.sort_value(key.column)).collect();
+            let value = |key: &SortKey| last.sort_value(key.column);
+            let position: Vec<Json> = keys.iter().map(value).collect();
             self.cursors.write(&binding, &Json::Array(position))
         });
         if request.total {
             page.total = Some(self.count_resources(condition).await?);
         }
         Ok(page)
+    }
+
+    /// The rows of a query without columns, of which there are at most `rows`.
+    async fn read_page(
+        &self,
+        mut query: SelectStatement,
+        keys: &[SortKey],
+        rows: u64,
+    ) -> Result<Vec<Arc<Rendered>>, Error> {
+        let id = (entity::resources::Entity, Column::Id);
+        if let Some(row_stamp) = self.database.row_stamp("resources") {
+            let positions = query
+                .clone()
+                .column(id)
+                .exprs(stamp_columns(row_stamp.clone()))
+                .take();
+            let positions = self.database.build_limited(&positions, rows);
+            for _ in 0..ATTEMPTS {
+                let positions: Vec<Position> = self.database.fetch_all(positions.clone()).await?;
+                let positions: Vec<_> = positions.iter().map(|at| (at.id, at.stamp)).collect();
+                let read = |ids| self.read_stamped(row_stamp.clone(), ids);
+                if let Some(found) = self.known_resources.values(&positions, read).await? {
+                    return Ok(found);
+                }
+            }
+        }
+        if self.database.sorts_ids_first() {
+            let ids = query.column(id).take();
+            query = Query::select();
+            query
+                .from(entity::resources::Entity)
+                .and_where(Expr::col(id).in_subquery(ids));
+            order(&mut query, keys);
+        }
+        query.columns(resource_columns());
+        let found: Vec<Resource> = self
+            .database
+            .fetch_all(self.database.build_limited(&query, rows))
+            .await?;
+        Ok(found.into_iter().map(|it| Arc::new(it.into())).collect())
+    }
+
+    async fn read_stamped(
+        &self,
+        row_stamp: String,
+        ids: Vec<Uuid>,
+    ) -> Result<Vec<(Uuid, Stamp, Rendered)>, Error> {
+        let id = Expr::col((entity::resources::Entity, Column::Id));
+        let select = record::select()
+            .exprs(stamp_columns(row_stamp))
+            .and_where(id.is_in(padded(ids)))
+            .take();
+        let found: Vec<Stamped> = self
+            .database
+            .fetch_all(self.database.build(&select))
+            .await?;
+        let found = found.into_iter().map(|row| {
+            (
+                row.resource.id,
+                row.stamp,
+                Rendered::for_keeping(row.resource),
+            )
+        });
+        Ok(found.collect())
     }
 
     async fn count_resources(&self, condition: Option<Expr>) -> Result<i64, Error> {

@@ -10,9 +10,9 @@ mod resources;
 pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportFormat, ImportReport, Reject};
 pub use self::list::{DEFAULT_LIMIT, LARGEST_LIMIT, ListRequest, Page};
-pub use self::record::Resource;
+pub use self::record::{Rendered, Resource};
 pub use self::resources::{Expected, NewResource};
 
-pub(crate) use self::list::checked_limit;
-pub(crate) use self::record::select;
+pub(crate) use self::list::{checked_limit, padded};
+pub(crate) use self::record::{KnownResources, Stamp, resource_columns, stamp_columns};
 pub(crate) use self::resources::{creator, reader};

@@ -1,15 +1,22 @@
 //! A resource as it is stored and shown.
 
+use std::ops::Deref;
+
 use chrono::{DateTime, Utc};
 use entity::resources::Column;
-use sea_orm::sea_query::{Query, SelectStatement};
-use serde::Serialize;
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::fields::ResourceFields;
 use crate::database::{DatabaseError, FromRow, Row};
+use crate::known::{Bytes, Known};
 use crate::time::rfc3339;
+
+/// What pages show, from before.
+pub(crate) type KnownResources = Known<Stamp, Rendered>;
 
 /// A resource of the library, described in Dublin Core.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -58,46 +65,133 @@ pub(crate) const COLUMNS: [Column; 23] = [
 
 /// A SELECT of whole resources, to be narrowed.
 pub(crate) fn select() -> SelectStatement {
-    let table = entity::resources::Entity;
     Query::select()
-        .columns(COLUMNS.map(|column| (table, column)))
-        .from(table)
+        .columns(resource_columns())
+        .from(entity::resources::Entity)
         .take()
 }
 
-impl FromRow for Resource {
-    fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
+pub(crate) fn resource_columns() -> [(entity::resources::Entity, Column); COLUMNS.len()] {
+    COLUMNS.map(|column| (entity::resources::Entity, column))
+}
+
+/// What tells whether a resource is as it was: the row's own stamp, and what every change through Pharos and the touch
+/// trigger counts on, so that a row of a restored dump is not taken for one of before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    row: i64,
+    version: i64,
+    updated_at: DateTime<Utc>,
+}
+
+/// The expressions that [`Stamp::read`] reads, of which the first is the row's own stamp.
+pub(crate) fn stamp_columns(row_stamp: String) -> [Expr; 3] {
+    let column = |column| Expr::col((entity::resources::Entity, column));
+    [
+        Expr::cust(row_stamp),
+        column(Column::Version),
+        column(Column::UpdatedAt),
+    ]
+}
+
+impl Stamp {
+    /// Reads the columns from `first` on.
+    pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<Self, DatabaseError> {
         Ok(Self {
-            id: row.get(0)?,
-            fields: ResourceFields {
-                title: row.get(1)?,
-                description: row.get(2)?,
-                creator: row.get(3)?,
-                publisher: row.get(4)?,
-                contributor: row.get(5)?,
-                date: row.get(6)?,
-                resource_type: row.get(7)?,
-                format: row.get(8)?,
-                identifier: row.get(9)?,
-                source: row.get(10)?,
-                language: row.get(11)?,
-                relation: row.get(12)?,
-                coverage: row.get(13)?,
-                rights: row.get(14)?,
-                subject: row.get(15)?,
-                classification_code: row.get(16)?,
-                read_status: row.get::<String>(17)?.parse().unwrap_or_default(),
-                quality_score: row.get(18)?,
-                metadata: row.get(19)?,
-            },
-            version: row.get(20)?,
-            created_at: row.get(21)?,
-            updated_at: row.get(22)?,
+            row: row.get(first)?,
+            version: row.get(first + 1)?,
+            updated_at: row.get(first + 2)?,
         })
     }
 }
 
+/// A resource for showing, with its JSON where that has been written already.
+#[derive(Debug)]
+pub struct Rendered {
+    resource: Resource,
+    json: Option<Box<RawValue>>,
+}
+
+impl From<Resource> for Rendered {
+    fn from(resource: Resource) -> Self {
+        Self {
+            resource,
+            json: None,
+        }
+    }
+}
+
+impl Deref for Rendered {
+    type Target = Resource;
+
+    fn deref(&self) -> &Resource {
+        &self.resource
+    }
+}
+
+impl Rendered {
+    /// Writes the JSON now, to be shown again and again.
+    pub(crate) fn for_keeping(resource: Resource) -> Self {
+        let json = serde_json::value::to_raw_value(&resource).ok();
+        Self { resource, json }
+    }
+}
+
+impl Bytes for Rendered {
+    fn bytes(&self) -> usize {
+        // The fields take about what their JSON takes.
+        let json = self.json.as_ref().map_or(0, |json| json.get().len());
+        size_of::<Self>() + 2 * json
+    }
+}
+
+impl Serialize for Rendered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.json {
+            Some(json) => json.serialize(serializer),
+            None => self.resource.serialize(serializer),
+        }
+    }
+}
+
+impl FromRow for Resource {
+    fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
+        Self::read(row, 0)
+    }
+}
+
 impl Resource {
+    /// Reads [`COLUMNS`] from `first` on.
+    pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            id: row.get(first)?,
+            fields: ResourceFields {
+                title: row.get(first + 1)?,
+                description: row.get(first + 2)?,
+                creator: row.get(first + 3)?,
+                publisher: row.get(first + 4)?,
+                contributor: row.get(first + 5)?,
+                date: row.get(first + 6)?,
+                resource_type: row.get(first + 7)?,
+                format: row.get(first + 8)?,
+                identifier: row.get(first + 9)?,
+                source: row.get(first + 10)?,
+                language: row.get(first + 11)?,
+                relation: row.get(first + 12)?,
+                coverage: row.get(first + 13)?,
+                rights: row.get(first + 14)?,
+                subject: row.get(first + 15)?,
+                classification_code: row.get(first + 16)?,
+                read_status: row.get::<String>(first + 17)?.parse().unwrap_or_default(),
+                quality_score: row.get(first + 18)?,
+                metadata: row.get(first + 19)?,
+            },
+            version: row.get(first + 20)?,
+            created_at: row.get(first + 21)?,
+            updated_at: row.get(first + 22)?,
+        })
+    }
+
     /// The value of a sortable column, for a cursor.
     pub(crate) fn sort_value(&self, column: Column) -> Json {
         let fields = &self.fields;

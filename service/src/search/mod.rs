@@ -26,6 +26,7 @@ pub use self::query::{Atom, Clause, MatchMode, Occurs, Query, parse};
 pub use self::service::{FacetCount, SearchItem, SearchReply, SearchRequest};
 
 pub(crate) use self::memory::{MemoryIndex, follower};
+pub(crate) use self::service::{KnownMatches, MatchStamps, stamper};
 
 use crate::database::{ColumnType, Transaction};
 
@@ -194,6 +195,7 @@ async fn add_statistics(
     use entity::search_statistics::{Column, Entity};
 
     let shard = i64::from(id.as_bytes()[15] & 15);
+    let backend = transaction.get_database_backend();
     let update = SqlQuery::update()
         .table(Entity)
         .value(
@@ -203,5 +205,7 @@ async fn add_statistics(
         .value(Column::Tokens, Expr::col(Column::Tokens).add(tokens))
         .and_where(Expr::col(Column::Shard).eq(shard))
         .take();
-    transaction.execute(&update).await.map(|_| ())
+    transaction
+        .execute_gathered("search_statistics", backend.build(&update))
+        .await
 }

@@ -74,17 +74,31 @@ impl FullTextSearch for PostgresSearch {
     }
 }
 
-/// A token as PostgreSQL's text search types read it.
+/// Adds a token as PostgreSQL's text search types read it.
+fn push_quoted(out: &mut String, token: &str) {
+    out.push('\'');
+    for character in token.chars() {
+        if matches!(character, '\\' | '\'') {
+            out.push(character);
+        }
+        out.push(character);
+    }
+    out.push('\'');
+}
+
 fn quoted(token: &str) -> String {
-    format!("'{}'", token.replace('\\', "\\\\").replace('\'', "''"))
+    let mut out = String::new();
+    push_quoted(&mut out, token);
+    out
 }
 
 fn vector(tokens: &[String]) -> String {
-    tokens
-        .iter()
-        .map(|token| quoted(token))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let mut out = String::with_capacity(tokens.len() * 10);
+    for token in tokens {
+        push_quoted(&mut out, token);
+        out.push(' ');
+    }
+    out
 }
 
 /// A tsquery: every token quoted.
