@@ -15,6 +15,7 @@ mod durability;
 mod equality;
 mod export;
 mod filters;
+mod freshness;
 mod house_rules;
 mod import;
 mod keys;

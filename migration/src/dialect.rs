@@ -145,28 +145,6 @@ pub async fn drop_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     }
 }
 
-/// Bounds the work that a GIN index puts off, to 256 kB of entries.
-pub async fn limit_pending_list(manager: &SchemaManager<'_>, index: &str) -> Result<(), DbErr> {
-    match Dialect::of(manager)? {
-        Dialect::Postgres => {
-            let statement = format!("ALTER INDEX {index} SET (gin_pending_list_limit = 256)");
-            run(manager, &statement).await
-        }
-        Dialect::Sqlite => Ok(()),
-    }
-}
-
-/// Back to the server's default.
-pub async fn reset_pending_list(manager: &SchemaManager<'_>, index: &str) -> Result<(), DbErr> {
-    match Dialect::of(manager)? {
-        Dialect::Postgres => {
-            let statement = format!("ALTER INDEX {index} RESET (gin_pending_list_limit)");
-            run(manager, &statement).await
-        }
-        Dialect::Sqlite => Ok(()),
-    }
-}
-
 async fn run(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
     manager
         .get_connection()

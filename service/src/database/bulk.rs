@@ -1,8 +1,10 @@
 //! Inserting many rows: one text for any number of them, so that it is prepared once.
 //!
-//! SQLite runs a one-row INSERT again and again, PostgreSQL one INSERT over an array of
-//! records, which saves round trips.
+//! SQLite runs a one-row INSERT again and again, PostgreSQL one INSERT over all rows, which saves round trips. They come
+//! as an array for each column where nothing is NULL (SeaORM's arrays take no NULL), else as a JSON array of records,
+//! which takes PostgreSQL longer to read.
 
+use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbErr, Value};
 
 use crate::time::format_timestamp;
@@ -35,12 +37,33 @@ impl ColumnType {
             Self::TokenVector => "tsvector",
         }
     }
+
+    /// The type of an array's elements that become values of this type by a cast.
+    fn element(self) -> Option<(&'static str, ArrayType)> {
+        match self {
+            Self::Text | Self::TokenVector => Some(("text", ArrayType::String)),
+            Self::BigInt => Some(("bigint", ArrayType::BigInt)),
+            Self::Uuid => Some(("uuid", ArrayType::Uuid)),
+            Self::Bytes => Some(("bytea", ArrayType::Bytes)),
+            Self::Double | Self::Json | Self::Timestamp => None,
+        }
+    }
+}
+
+/// Where PostgreSQL finds the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// An array for each column; no value may be NULL.
+    Arrays,
+    /// A JSON array of records.
+    Records,
 }
 
 /// A table and the columns that rows bring values for, in their order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BulkInsert {
     pub table: &'static str,
+    pub form: Form,
     pub columns: &'static [(&'static str, ColumnType)],
     /// Columns that are computed: name and SQL expression over the others.
     pub computed: &'static [(&'static str, &'static str)],
@@ -49,10 +72,7 @@ pub(crate) struct BulkInsert {
 impl BulkInsert {
     fn names(&self) -> String {
         let given = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
-        given
-            .chain(self.computed.iter().map(|(name, _)| format!("\"{name}\"")))
-            .collect::<Vec<_>>()
-            .join(", ")
+        join(given.chain(self.computed.iter().map(|(name, _)| format!("\"{name}\""))))
     }
 
     pub(super) fn for_sqlite(&self) -> String {
@@ -66,35 +86,81 @@ impl BulkInsert {
             "INSERT INTO {} ({}) VALUES ({})",
             self.table,
             self.names(),
-            values.collect::<Vec<_>>().join(", ")
+            join(values)
         )
     }
 
-    /// The rows come as a JSON array of records in the placeholder with this number.
-    pub(super) fn for_postgres(&self, number: usize) -> String {
-        let given = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
+    /// The statement, its placeholders numbered from `first`, for what [`Self::values`] gives.
+    pub(super) fn for_postgres(&self, first: usize) -> String {
+        let given = self.columns.iter().map(|(name, kind)| match self.form {
+            Form::Arrays => format!("\"{name}\"::{}", kind.name()),
+            Form::Records => format!("\"{name}\""),
+        });
         let selected = given.chain(
             self.computed
                 .iter()
                 .map(|(_, expression)| (*expression).to_owned()),
         );
-        let typed = self
-            .columns
-            .iter()
-            .map(|(name, kind)| format!("\"{name}\" {}", kind.name()));
+        let source = match self.form {
+            Form::Arrays => {
+                let arrays = self.columns.iter().zip(first..).map(|((_, kind), number)| {
+                    let element = kind.element().map_or("text", |(name, _)| name);
+                    format!("${number}::{element}[]")
+                });
+                let names = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
+                format!("unnest({}) AS given ({})", join(arrays), join(names))
+            }
+            Form::Records => {
+                let typed = self
+                    .columns
+                    .iter()
+                    .map(|(name, kind)| format!("\"{name}\" {}", kind.name()));
+                format!(
+                    "jsonb_to_recordset(${first}::text::jsonb) AS given ({})",
+                    join(typed)
+                )
+            }
+        };
         format!(
-            "INSERT INTO {} ({}) SELECT {} FROM jsonb_to_recordset(${number}::text::jsonb) AS given ({})",
+            "INSERT INTO {} ({}) SELECT {} FROM {source}",
             self.table,
             self.names(),
-            selected.collect::<Vec<_>>().join(", "),
-            typed.collect::<Vec<_>>().join(", "),
+            join(selected),
         )
     }
-}
 
-impl BulkInsert {
+    /// The rows as the values of [`Self::for_postgres`].
+    pub(super) fn values(&self, rows: Vec<Vec<Value>>) -> Result<Vec<Value>, DbErr> {
+        match self.form {
+            Form::Arrays => self.arrays(rows),
+            Form::Records => Ok(vec![self.records(&rows)?.into()]),
+        }
+    }
+
+    fn arrays(&self, rows: Vec<Vec<Value>>) -> Result<Vec<Value>, DbErr> {
+        let mut arrays: Vec<Vec<Value>> = self
+            .columns
+            .iter()
+            .map(|_| Vec::with_capacity(rows.len()))
+            .collect();
+        for row in rows {
+            for (array, value) in arrays.iter_mut().zip(row) {
+                array.push(value);
+            }
+        }
+        let typed = self.columns.iter().zip(arrays);
+        typed
+            .map(|((name, kind), array)| match kind.element() {
+                Some((_, element)) if !array.iter().any(is_null) => {
+                    Ok(Value::Array(element, Some(Box::new(array))))
+                }
+                _ => Err(DbErr::Type(format!("column {name} cannot be an array"))),
+            })
+            .collect()
+    }
+
     /// The rows as a JSON array of records.
-    pub(super) fn records(&self, rows: &[Vec<Value>]) -> Result<String, DbErr> {
+    fn records(&self, rows: &[Vec<Value>]) -> Result<String, DbErr> {
         let mut out = Vec::with_capacity(rows.len() * 1_024);
         for (number, row) in rows.iter().enumerate() {
             out.push(if number == 0 { b'[' } else { b',' });
@@ -121,6 +187,10 @@ impl BulkInsert {
         out.push(b']');
         String::from_utf8(out).map_err(|error| DbErr::Type(error.to_string()))
     }
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn is_null(value: &Value) -> bool {

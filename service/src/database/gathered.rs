@@ -13,8 +13,8 @@ pub(super) struct Gathered(Vec<Part>);
 
 #[derive(Debug)]
 pub(super) enum Part {
-    /// Rows as a JSON array of records.
-    Rows(&'static BulkInsert, String),
+    /// Rows in the insert's form.
+    Rows(&'static BulkInsert, Vec<Value>),
     /// A writing statement about one table, its placeholders numbered from `$1`.
     Statement(&'static str, Statement),
 }
@@ -31,8 +31,8 @@ impl Part {
     fn append(self, values: &mut Vec<Value>) -> String {
         let taken = values.len();
         match self {
-            Self::Rows(insert, records) => {
-                values.push(records.into());
+            Self::Rows(insert, rows) => {
+                values.extend(rows);
                 insert.for_postgres(taken + 1)
             }
             Self::Statement(_, statement) => {
@@ -100,6 +100,7 @@ mod tests {
     fn parts_become_one_statement_with_placeholders_numbered_through() {
         const INSERT: BulkInsert = BulkInsert {
             table: "a",
+            form: super::super::bulk::Form::Records,
             columns: &[("x", super::super::ColumnType::BigInt)],
             computed: &[],
         };
@@ -109,8 +110,8 @@ mod tests {
             [7.into(), 8.into()],
         );
         let mut gathered = Gathered::default();
-        gathered.push(Part::Rows(&INSERT, "[]".to_owned()));
-        assert!(!gathered.takes(&Part::Rows(&INSERT, String::new())));
+        gathered.push(Part::Rows(&INSERT, vec!["[]".into()]));
+        assert!(!gathered.takes(&Part::Rows(&INSERT, Vec::new())));
         let update = Part::Statement("b", update);
         assert!(gathered.takes(&update));
         gathered.push(update);

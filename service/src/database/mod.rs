@@ -5,11 +5,13 @@
 
 mod batch;
 mod bulk;
+mod checkpointer;
 mod error;
 mod gathered;
 mod migrate;
 pub mod observe;
 mod options;
+mod pending_lists;
 mod postgres_driver;
 mod postgres_transaction;
 mod readers;
@@ -28,7 +30,7 @@ use sea_orm::{
 };
 
 pub use self::batch::Batcher;
-pub(crate) use self::bulk::{BulkInsert, ColumnType};
+pub(crate) use self::bulk::{BulkInsert, ColumnType, Form};
 pub use self::error::DatabaseError;
 pub use self::migrate::MigrationStep;
 pub use self::options::DatabaseOptions;
@@ -36,6 +38,7 @@ pub use self::row::{Column, FromRow, Row};
 pub use self::transaction::Transaction;
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 
+use self::checkpointer::Checkpointer;
 use self::observe::{Observer, StatementCounts};
 use self::postgres_driver::PostgresPool;
 use self::readers::Readers;
@@ -307,8 +310,10 @@ fn open_sqlite(
     let access = Access::Write {
         create: target.create,
     };
-    let connection =
-        SqliteConnection::open(path, access, options.acquire_timeout, Arc::clone(observer))?;
+    let open =
+        || SqliteConnection::open(path, access, options.acquire_timeout, Arc::clone(observer));
+    let connection = open()?;
+    let checkpointer = Checkpointer::start(open()?)?;
     let readers = Readers::open(
         path,
         options.sqlite_readers,
@@ -316,7 +321,7 @@ fn open_sqlite(
         options.statement_timeout,
         observer,
     )?;
-    let writer = Writer::start(connection, options.acquire_timeout)?;
+    let writer = Writer::start(connection, checkpointer, options.acquire_timeout)?;
     Ok(Engine::Sqlite {
         readers: Arc::new(readers),
         writer,

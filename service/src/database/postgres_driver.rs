@@ -11,6 +11,7 @@ use sea_orm::{
 use super::error::DatabaseError;
 use super::observe::Observer;
 use super::options::DatabaseOptions;
+use super::pending_lists::PendingLists;
 use super::postgres_transaction::PostgresTransaction;
 use super::row::Row;
 use super::transaction::Transaction;
@@ -27,6 +28,7 @@ const CHECK_AFTER_IDLING: Duration = Duration::from_secs(10);
 /// The pool, and what its users need with it.
 pub(super) struct PostgresPool {
     pub(super) connection: DatabaseConnection,
+    pending_lists: PendingLists,
     observer: Arc<Observer>,
     random: Arc<dyn Random>,
 }
@@ -73,6 +75,7 @@ impl PostgresPool {
             drop(opened);
         });
         Ok(Self {
+            pending_lists: PendingLists::start(connection.clone()),
             connection,
             observer,
             random,
@@ -141,6 +144,7 @@ impl PostgresPool {
         match result {
             Ok(value) => {
                 transaction.commit().await.map_err(DatabaseError::from)?;
+                self.pending_lists.committed();
                 Ok(value)
             }
             Err(error) => {

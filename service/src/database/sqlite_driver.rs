@@ -77,7 +77,8 @@ impl SqliteConnection {
         connection.set_prepared_statement_cache_capacity(128);
         if access != Access::Read {
             switch_to_wal(&connection, busy_timeout)?;
-            connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+            // In pages of 4 KiB; the checkpointer mostly copies earlier.
+            connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;

@@ -68,8 +68,8 @@ impl Transaction {
                 Ok(())
             }
             Inner::Postgres(transaction) => {
-                let records = insert.records(&rows)?;
-                transaction.gather(Part::Rows(insert, records)).await
+                let values = insert.values(rows)?;
+                transaction.gather(Part::Rows(insert, values)).await
             }
         }
     }

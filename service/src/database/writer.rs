@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+use super::checkpointer::{Checkpointer, checkpoint};
 use super::error::DatabaseError;
 use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
@@ -103,13 +104,14 @@ impl Writer {
     /// Starts the thread. It ends when the `Writer` is dropped and the queue is empty.
     pub(super) fn start(
         connection: SqliteConnection,
+        checkpointer: Checkpointer,
         acquire_timeout: Duration,
     ) -> Result<Self, DatabaseError> {
         let (queue, receiver) = sync_channel(QUEUE_LENGTH);
         let group = Group::new(connection, acquire_timeout)?;
         std::thread::Builder::new()
             .name("pharos-writer".to_owned())
-            .spawn(move || group.serve(&receiver))
+            .spawn(move || group.serve(&receiver, checkpointer))
             .map_err(|error| DatabaseError::Other(format!("cannot start the writer: {error}")))?;
         Ok(Self { queue })
     }
@@ -166,28 +168,23 @@ impl Group {
         })
     }
 
-    fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>) {
+    fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>, mut checkpointer: Checkpointer) {
         let mut checkpointed = true;
         loop {
             match queue.recv_timeout(CHECKPOINT_WHEN_IDLE) {
                 Ok(first) => {
                     self.serve_group(first, queue);
+                    checkpointer.committed();
                     checkpointed = false;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) if !checkpointed => {
-                    self.checkpoint();
+                    // So that reads need not look into the log first.
+                    checkpoint(&self.connection);
                     checkpointed = true;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
-        }
-    }
-
-    /// Brings the log into the database file, so that reads need not look into the log first. Waits for nobody.
-    fn checkpoint(&self) {
-        if let Err(error) = self.connection.control("PRAGMA wal_checkpoint(PASSIVE)") {
-            tracing::debug!(%error, "no checkpoint this time");
         }
     }
 

@@ -13,7 +13,9 @@ use super::fields::ResourceFields;
 use super::record::{self, Resource};
 use crate::Pharos;
 use crate::accounts::Actor;
-use crate::database::{Batcher, BulkInsert, ColumnType, Database, DatabaseError, Transaction};
+use crate::database::{
+    Batcher, BulkInsert, ColumnType, Database, DatabaseError, Form, Transaction,
+};
 use crate::error::Error;
 use crate::search::{self, Document, FullTextSearch, analyse};
 
@@ -294,6 +296,7 @@ fn by_id(id: Uuid) -> Expr {
 /// The columns in the order of [`row`].
 const INSERT: BulkInsert = BulkInsert {
     table: "resources",
+    form: Form::Records,
     columns: &[
         ("id", ColumnType::Uuid),
         ("title", ColumnType::Text),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::candidates::TokenQuery;
 use super::document::Document;
 use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
-use crate::database::{BulkInsert, ColumnType, Transaction};
+use crate::database::{BulkInsert, ColumnType, Form, Transaction};
 
 /// The writing transaction's number.
 const NEXT_CHANGE: &str = "pg_current_xact_id()::text::bigint";
@@ -18,6 +18,7 @@ const SETTLED_CHANGES: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bi
 /// [`super::COLUMNS`], and the text that becomes the vector.
 const INSERT: BulkInsert = BulkInsert {
     table: DOCUMENTS,
+    form: Form::Arrays,
     columns: &[
         COLUMNS[0],
         COLUMNS[1],

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::candidates::TokenQuery;
 use super::document::Document;
 use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
-use crate::database::{BulkInsert, Transaction};
+use crate::database::{BulkInsert, Form, Transaction};
 
 /// The change that is being written: the counter is moved on before it is read. The one writer makes changes visible
 /// in this order.
@@ -17,6 +17,7 @@ const SETTLED_CHANGES: &str = "(SELECT last + 1 FROM search_changes)";
 
 const INSERT: BulkInsert = BulkInsert {
     table: DOCUMENTS,
+    form: Form::Arrays,
     columns: COLUMNS,
     computed: &[("changed", NEXT_CHANGE)],
 };
