@@ -42,6 +42,9 @@ pub enum Command {
     /// Manage API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Declare which paths into JSON are compared by often. SQLite indexes every path by itself.
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Print the served OpenAPI document.
     Openapi,
     /// Check configuration, database and schema, and say what to mend.
@@ -64,6 +67,20 @@ pub enum MigrateCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IndexCommand {
+    /// Declare a path, such as resources.metadata.pages, and make its indexes while others read and write.
+    Add { path: String },
+    /// List the declared paths.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a declaration back and drop the indexes of its path.
+    Drop { path: String },
 }
 
 #[derive(Debug, Args)]

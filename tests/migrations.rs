@@ -140,11 +140,12 @@ async fn several_instances_may_start_at_once(backend: Backend) {
     for start in starts.collect::<Vec<_>>() {
         instances.push(start.await.unwrap().unwrap());
     }
+    let steps = instances[0].database().migration_status().await.unwrap();
     assert_eq!(
         scratch
             .number("SELECT count(*) FROM seaql_migrations")
             .await,
-        8
+        i64::try_from(steps.len()).unwrap()
     );
     assert_eq!(scratch.number("SELECT count(*) FROM settings").await, 1);
     let admins = instances.iter().map(|pharos| {

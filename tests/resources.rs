@@ -268,7 +268,7 @@ async fn metadata_comes_back_as_it_was_sent_with_its_keys_sorted(world: World) {
         .send()
         .await
         .is(201);
-    let expected = r#""metadata":{"B":1000.0,"a":1.0,"aa":0.0,"big":9007199254740993,"dec":0.1,"e16":10000000000000000,"f":123456.789,"n":null,"nested":{"x":{},"y":[]},"small":1e-7,"t":true,"text":"line\nbreak \"q\" \\   😀","u64":18446744073709551615,"z":1,"é":"ß"}"#;
+    let expected = r#""metadata":{"B":1000.0,"a":1.0,"aa":0.0,"big":9007199254740993,"dec":0.1,"e16":10000000000000000,"f":123456.789,"n":null,"nested":{"x":{},"y":[]},"small":0.0000001,"t":true,"text":"line\nbreak \"q\" \\   😀","u64":18446744073709551615,"z":1,"é":"ß"}"#;
     assert!(created.text().contains(expected), "{}", created.text());
     let path = created.header("location").unwrap().to_owned();
     assert_eq!(world.reader.get(&path).await.is(200).text(), created.text());

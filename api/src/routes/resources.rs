@@ -101,6 +101,7 @@ pub async fn list_resources(
         limit: parameters.number("limit")?,
         cursor: parameters.text("cursor")?,
         total: parameters.flag("total")?,
+        viewer: Some(caller.0.user_id),
     };
     parameters.finish()?;
     let page = pharos.list_resources(&list).await?;

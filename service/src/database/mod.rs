@@ -8,6 +8,7 @@ mod bulk;
 mod error;
 mod migrate;
 pub mod observe;
+mod online;
 mod options;
 mod postgres_driver;
 mod readers;
@@ -52,6 +53,7 @@ struct Inner {
     url: DatabaseUrl,
     observer: Arc<Observer>,
     engine: Engine,
+    indexes_json: bool,
     runtime: tokio::runtime::Handle,
 }
 
@@ -82,6 +84,7 @@ impl Database {
             url: url.clone(),
             observer,
             engine,
+            indexes_json: options.json_index,
             runtime: tokio::runtime::Handle::current(),
         };
         Ok(Self {
@@ -125,6 +128,11 @@ impl Database {
             Engine::Sqlite { .. } => DatabaseBackend::Sqlite,
             Engine::Postgres(_) => DatabaseBackend::Postgres,
         }
+    }
+
+    /// Whether Pharos keeps an index over JSON where the database has none of its own.
+    pub(crate) fn indexes_json(&self) -> bool {
+        self.inner.indexes_json
     }
 
     /// Where the database is; prints without the password.

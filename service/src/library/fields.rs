@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Fault};
 use crate::json::canonical::{DEEPEST, JsonFault, canonicalise};
+use crate::json::number::MOST_DIGITS;
 
 /// Characters in a title or another short text at most.
 const LONGEST_TEXT: usize = 4_000;
@@ -409,6 +410,15 @@ impl Reader {
                     "metadata",
                     "too_deep",
                     format!("at most {DEEPEST} levels of nesting are allowed"),
+                );
+            }
+            Err(JsonFault::TooManyDigits) => {
+                self.fault(
+                    "metadata",
+                    "out_of_range",
+                    format!(
+                        "a number may have at most {MOST_DIGITS} digits before and after its point"
+                    ),
                 );
             }
         }

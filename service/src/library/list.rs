@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::record::{self, Resource};
 use crate::Pharos;
 use crate::error::{Error, Fault};
-use crate::json::filter;
+use crate::json::filter::Reach;
 use crate::time::parse_timestamp;
 
 /// Items on a page when the request does not say.
@@ -54,6 +54,8 @@ pub struct ListRequest {
     pub cursor: Option<String>,
     /// Whether to count all matches.
     pub total: bool,
+    /// Who asks; decides which collections a filter sees. `None` sees all.
+    pub viewer: Option<Uuid>,
 }
 
 /// One page of a list.
@@ -103,9 +105,9 @@ impl Pharos {
         let mut query = record::select();
         let condition = match request.filter.as_deref().map(str::trim) {
             None | Some("") => None,
-            Some(text) => Some(filter::compile(text, &*self.json)?),
+            Some(text) => Some(self.filter(text, request.viewer, Reach::FirstFew).await?),
         };
-        query.and_where_option(condition.clone());
+        query.and_where_option(condition);
         if let Some(cursor) = &request.cursor {
             let position = self.cursors.read(&binding, cursor)?;
             query.and_where(after(&keys, &position)?);
@@ -128,12 +130,16 @@ impl Pharos {
             self.cursors.write(&binding, &Json::Array(position))
         });
         if request.total {
-            page.total = Some(self.count_resources(condition).await?);
+            page.total = Some(self.count_resources(request).await?);
         }
         Ok(page)
     }
 
-    async fn count_resources(&self, condition: Option<Expr>) -> Result<i64, Error> {
+    async fn count_resources(&self, request: &ListRequest) -> Result<i64, Error> {
+        let condition = match request.filter.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(text) => Some(self.filter(text, request.viewer, Reach::All).await?),
+        };
         let count = Query::select()
             .expr(Expr::from(Func::count(Expr::col((
                 entity::resources::Entity,

@@ -15,4 +15,4 @@ pub use self::resources::{Expected, NewResource};
 
 pub(crate) use self::list::checked_limit;
 pub(crate) use self::record::select;
-pub(crate) use self::resources::{creator, reader};
+pub(crate) use self::resources::{creator, find_where, reader};

@@ -15,7 +15,7 @@ use crate::Pharos;
 use crate::accounts::Actor;
 use crate::database::{Batcher, BulkInsert, ColumnType, Database, DatabaseError, Transaction};
 use crate::error::Error;
-use crate::search::{self, Document, FullTextSearch, analyse};
+use crate::search::{self, Document, FullTextSearch};
 
 /// A resource on its way into the database.
 #[derive(Clone)]
@@ -163,7 +163,7 @@ impl Pharos {
     ) -> NewResource {
         let now = self.clock.now();
         let id = crate::ids::new_id(now, &*self.random);
-        let document = Arc::new(analyse(&fields, 1));
+        let document = Arc::new(self.search.analyse(&fields, 1));
         let resource = Resource {
             id,
             fields,
@@ -263,7 +263,7 @@ pub(crate) async fn update(
         .exec(transaction)
         .await
         .map_err(DatabaseError::from)?;
-    let document = analyse(&resource.fields, resource.version);
+    let document = search.analyse(&resource.fields, resource.version);
     search::reindex(search, transaction, resource.id, &document)
         .await
         .map_err(DatabaseError::from)?;

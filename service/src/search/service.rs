@@ -17,7 +17,7 @@ use super::{DOCUMENTS, KIND_RESOURCE};
 use crate::Pharos;
 use crate::database::{DatabaseError, FromRow, Row};
 use crate::error::{Error, Fault};
-use crate::json::filter;
+use crate::json::filter::Reach;
 use crate::library::Resource;
 
 /// Values of a facet that are returned at most, those with the most matches first.
@@ -34,6 +34,8 @@ pub struct SearchRequest {
     /// 1 to 200; 25 when absent.
     pub limit: Option<u64>,
     pub cursor: Option<String>,
+    /// Who asks; decides which collections a filter sees. `None` sees all.
+    pub viewer: Option<Uuid>,
 }
 
 /// One page of matches.
@@ -146,23 +148,26 @@ impl Pharos {
         let candidates = Candidates::of(query);
         if candidates == Candidates::Nothing {
             // The filter is still checked.
-            self.filter_condition(request)?;
+            self.filter_condition(request).await?;
             return Ok(Matches::default());
         }
-        let select = self.candidate_select(&candidates, request)?;
+        let select = self.candidate_select(&candidates, request).await?;
         self.collect(select, query.clone(), !request.facets.is_empty())
             .await
     }
 
-    fn filter_condition(&self, request: &SearchRequest) -> Result<Option<Expr>, Error> {
+    async fn filter_condition(&self, request: &SearchRequest) -> Result<Option<Expr>, Error> {
         match request.filter.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
-            Some(text) => filter::compile(text, &*self.json).map(Some),
+            Some(text) => self
+                .filter(text, request.viewer, Reach::All)
+                .await
+                .map(Some),
         }
     }
 
     /// The candidates with what decides about them.
-    fn candidate_select(
+    async fn candidate_select(
         &self,
         candidates: &Candidates,
         request: &SearchRequest,
@@ -185,7 +190,7 @@ impl Pharos {
         if let Candidates::Having(tokens) = candidates {
             self.search.narrow(&mut select, tokens);
         }
-        if let Some(condition) = self.filter_condition(request)? {
+        if let Some(condition) = self.filter_condition(request).await? {
             let id = Expr::col((resources::Entity, resources::Column::Id));
             select.inner_join(
                 resources::Entity,
