@@ -6,7 +6,12 @@ pub enum Lookup {
     /// Documents that satisfy an expression over whole tokens.
     Tokens(TokenExpression),
     /// Documents with a token from `from` to `to`, both included.
-    Range { from: String, to: String },
+    Range {
+        from: String,
+        to: String,
+        /// The values of one place that holds at most one value, where it can match at all: then two ranges are one.
+        place: Option<String>,
+    },
 }
 
 /// Tokens in AND and OR.
@@ -38,6 +43,7 @@ impl Lookups {
         for part in parts.into_iter().flatten() {
             match part {
                 Self::One(Lookup::Tokens(expression)) => tokens.push(expression),
+                other if others.iter_mut().any(|range| narrow(range, &other)) => {}
                 other => others.push(other),
             }
         }
@@ -113,6 +119,29 @@ impl Lookups {
     }
 }
 
+/// Makes one range of two over the same place; tells whether it could.
+fn narrow(range: &mut Lookups, by: &Lookups) -> bool {
+    let Lookups::One(Lookup::Range { from, to, place }) = range else {
+        return false;
+    };
+    match by {
+        Lookups::One(Lookup::Range {
+            from: other_from,
+            to: other_to,
+            place: other_place,
+        }) if place.is_some() && place == other_place => {
+            if other_from > from {
+                from.clone_from(other_from);
+            }
+            if other_to < to {
+                to.clone_from(other_to);
+            }
+            true
+        }
+        _ => false,
+    }
+}
+
 fn join(
     mut parts: Vec<TokenExpression>,
     join: fn(Vec<TokenExpression>) -> TokenExpression,
@@ -131,11 +160,31 @@ mod tests {
         Some(Lookups::One(Lookup::Range {
             from: from.to_owned(),
             to: from.to_owned(),
+            place: None,
         }))
     }
 
     fn token(name: &str) -> Option<Lookups> {
         Some(Lookups::token(name.to_owned()))
+    }
+
+    #[test]
+    fn two_ranges_of_one_value_are_one() {
+        let range = |from: &str, to: &str, place: Option<&str>| {
+            Some(Lookups::One(Lookup::Range {
+                from: from.to_owned(),
+                to: to.to_owned(),
+                place: place.map(str::to_owned),
+            }))
+        };
+        assert_eq!(
+            Lookups::and(vec![range("b", "z", Some("p")), range("a", "f", Some("p"))]),
+            range("b", "f", Some("p"))
+        );
+        for other in [Some("q"), None] {
+            let apart = Lookups::and(vec![range("b", "z", other), range("a", "f", Some("p"))]);
+            assert_eq!(apart.unwrap().leaves().len(), 2);
+        }
     }
 
     #[test]

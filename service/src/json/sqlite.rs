@@ -72,11 +72,13 @@ impl JsonMatch for SqliteJson {
             }),
             JsonTest::Compares(path, comparison, value) => any_place(path, &|place| {
                 let (from, to) = place.range(*comparison, value)?;
-                Some(Lookups::One(Lookup::Range { from, to }))
+                let place = only_value(path, &from);
+                Some(Lookups::One(Lookup::Range { from, to, place }))
             }),
             JsonTest::Matches(path, Part::Beginning, text) => any_place(path, &|place| {
                 let (from, to) = place.beginning(text);
-                Some(Lookups::One(Lookup::Range { from, to }))
+                let place = only_value(path, &from);
+                Some(Lookups::One(Lookup::Range { from, to, place }))
             }),
             JsonTest::Matches(path, ..) if path.is_empty() => None,
             JsonTest::Matches(path, ..) => {
@@ -104,7 +106,7 @@ impl JsonMatch for SqliteJson {
                     "json_index MATCH ?",
                     [match_expression(expression)],
                 )),
-            Lookup::Range { from, to } => select
+            Lookup::Range { from, to, .. } => select
                 .column(Alias::new("doc"))
                 .from(Alias::new("json_terms"))
                 .and_where(Expr::col(Alias::new("term")).gte(from.as_str()))
@@ -125,6 +127,13 @@ impl JsonMatch for SqliteJson {
     fn declared_indexes(&self, _: JsonColumn, _: &[String]) -> Vec<DeclaredIndex> {
         Vec::new()
     }
+}
+
+/// The beginning that all tokens of a range share, when a document that matches has one of them alone: an array is
+/// no value that compares, so none can stand along the path or at its end, unless an integer goes into it.
+fn only_value(path: &[String], token: &str) -> Option<String> {
+    let keys_only = path.iter().all(|key| array_index(key).is_none());
+    keys_only.then(|| token[..Place::KIND_END].to_owned())
 }
 
 /// The places in the index that a path may mean.

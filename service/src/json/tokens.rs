@@ -25,6 +25,9 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 pub(super) struct Place(u64);
 
 impl Place {
+    /// Bytes of a token that tell the place and the kind of the value.
+    pub(super) const KIND_END: usize = 11;
+
     pub(super) fn of(column: JsonColumn) -> Self {
         Self(0xcbf2_9ce4_8422_2325).with(&[column as u8])
     }
