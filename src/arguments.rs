@@ -45,6 +45,8 @@ pub enum Command {
     /// Declare which paths into JSON are compared by often. SQLite indexes every path by itself.
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Send the same generated requests to two libraries, and compare what a client sees.
+    Conformance(ConformanceArguments),
     /// Print the served OpenAPI document.
     Openapi,
     /// Check configuration, database and schema, and say what to mend.
@@ -67,6 +69,26 @@ pub enum MigrateCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ConformanceArguments {
+    /// An empty database, on which a server is started, or a running server with an editor's key and no resources:
+    /// http://ph_…@127.0.0.1:8080.
+    #[arg(long, value_name = "URL")]
+    pub a: crate::settings::Secret,
+    /// The other one.
+    #[arg(long, value_name = "URL")]
+    pub b: crate::settings::Secret,
+    /// The same seed gives the same requests.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many requests, at least.
+    #[arg(long, default_value_t = 10_000)]
+    pub cases: usize,
+    /// Write what was found, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

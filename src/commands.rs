@@ -17,6 +17,7 @@ use service::{Environment, Pharos};
 use crate::arguments::{
     Arguments, Command, IndexCommand, KeyCommand, MigrateCommand, SearchArguments, UserCommand,
 };
+use crate::conformance::compare;
 use crate::import::import;
 use crate::settings::Settings;
 
@@ -45,6 +46,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
         Some(Command::User(command)) => user(&open(settings).await?, command).await,
         Some(Command::Key(command)) => key(&open(settings).await?, command).await,
         Some(Command::Index(command)) => index(&open(settings).await?, command).await,
+        Some(Command::Conformance(options)) => compare(&options),
         Some(Command::Openapi) => {
             println!("{}", api::openapi_document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)

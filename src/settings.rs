@@ -79,6 +79,12 @@ pub struct Settings {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
+impl Secret {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::str::FromStr for Secret {
     type Err = std::convert::Infallible;
 
