@@ -10,6 +10,8 @@
 mod harness;
 
 mod access;
+mod comparison;
+mod concurrency;
 mod conformance;
 mod durability;
 mod equality;
@@ -17,6 +19,7 @@ mod export;
 mod filters;
 mod house_rules;
 mod import;
+mod json_index;
 mod keys;
 mod lists;
 mod migrations;

@@ -12,7 +12,7 @@ use crate::http::{Connection, Outgoing, Place};
 /// How long a server may take to say where it is, a first migration included.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long after that the first key may take.
-const KEY_LIMIT: Duration = Duration::from_secs(10);
+const KEY_LIMIT: Duration = Duration::from_secs(3);
 
 /// A server to ask; one that was started is stopped when this is dropped.
 pub struct Side {

@@ -249,6 +249,20 @@ impl Database {
         }
     }
 
+    /// How the database would run a reading statement, line by line in its own words.
+    pub async fn explain(&self, mut statement: Statement) -> Result<Vec<String>, DatabaseError> {
+        let (prefix, column) = match &self.inner.engine {
+            Engine::Sqlite { .. } => ("EXPLAIN QUERY PLAN ", 3),
+            Engine::Postgres(_) => ("EXPLAIN ", 0),
+        };
+        statement.sql.insert_str(0, prefix);
+        self.fold(statement, move |lines: &mut Vec<String>, row| {
+            lines.push(row.get(column)?);
+            Ok(())
+        })
+        .await
+    }
+
     /// Refreshes the planner's statistics, and on PostgreSQL empties the pending list of the token index: worth it
     /// after many rows were loaded.
     pub async fn analyse(&self) -> Result<(), Error> {

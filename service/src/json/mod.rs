@@ -6,6 +6,7 @@ pub mod filter;
 pub mod index;
 mod lookup;
 pub mod number;
+mod patch;
 mod postgres;
 mod sqlite;
 mod tokens;
@@ -17,6 +18,8 @@ use serde_json::Value as Json;
 use crate::database::Database;
 
 pub use self::lookup::{Lookup, Lookups};
+pub use self::patch::Change;
+pub(crate) use self::patch::merge;
 pub(crate) use self::sqlite::register_sqlite_functions;
 pub(crate) use self::tokens::tokens_of;
 

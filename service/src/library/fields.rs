@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use crate::error::{Error, Fault};
 use crate::json::canonical::{DEEPEST, JsonFault, canonicalise};
 use crate::json::number::MOST_DIGITS;
+use crate::json::{Change, merge};
 
 /// Characters in a title or another short text at most.
 const LONGEST_TEXT: usize = 4_000;
@@ -181,28 +182,19 @@ impl ResourceFields {
         Self::from_json(merged)
     }
 
+    /// Applies a change. What a merge patch names with null, and what an operation removes, becomes absent.
+    pub fn changed(&self, change: &Change) -> Result<Self, Error> {
+        if let Change::Merge(patch) = change {
+            return self.merge_patch(patch.clone());
+        }
+        let fields =
+            serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
+        Self::from_json(change.apply(fields)?)
+    }
+
     /// The year of `date`, negative before the common era.
     pub fn year(&self) -> Option<i64> {
         self.date.as_deref().and_then(date_year)
-    }
-}
-
-/// RFC 7396, section 2.
-fn merge(target: &mut Json, patch: Json) {
-    let Json::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Json::Object(Map::new());
-    }
-    let Json::Object(target) = target else { return };
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(&key);
-        } else {
-            merge(target.entry(key).or_insert(Json::Null), value);
-        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use entity::resources::Column;
-use sea_orm::Value;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, NullOrdering, Order, Query, SelectStatement};
+use sea_orm::{Statement, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -102,29 +102,12 @@ impl Pharos {
             request.filter.as_deref().unwrap_or(""),
             sort
         );
-        let mut query = record::select();
-        let condition = match request.filter.as_deref().map(str::trim) {
-            None | Some("") => None,
-            Some(text) => Some(self.filter(text, request.viewer, Reach::FirstFew).await?),
+        let position = match &request.cursor {
+            Some(cursor) => Some(self.cursors.read(&binding, cursor)?),
+            None => None,
         };
-        query.and_where_option(condition);
-        if let Some(cursor) = &request.cursor {
-            let position = self.cursors.read(&binding, cursor)?;
-            query.and_where(after(&keys, &position)?);
-        }
-        order(&mut query, &keys);
-        query.limit(limit + 1);
-        if self.database.sorts_ids_first() {
-            let id = (entity::resources::Entity, Column::Id);
-            let ids = query.clear_selects().column(id).take();
-            query = record::select();
-            query.and_where(Expr::col(id).in_subquery(ids));
-            order(&mut query, &keys);
-        }
-        let items: Vec<Resource> = self
-            .database
-            .fetch_all(self.database.build_limited(&query, limit + 1))
-            .await?;
+        let statement = self.page_statement(request, &keys, position, limit).await?;
+        let items: Vec<Resource> = self.database.fetch_all(statement).await?;
         let mut page = Page::cut(items, limit, |last| {
             let position: Vec<Json> = keys.iter().map(|key| last.sort_value(key.column)).collect();
             self.cursors.write(&binding, &Json::Array(position))
@@ -133,6 +116,43 @@ impl Pharos {
             page.total = Some(self.count_resources(request).await?);
         }
         Ok(page)
+    }
+
+    /// How the database would read a first page, line by line in its own words.
+    pub async fn explain_resources(&self, request: &ListRequest) -> Result<Vec<String>, Error> {
+        let keys = parse_sort(request.sort.as_deref().unwrap_or("-created_at"))?;
+        let limit = checked_limit(request.limit)?;
+        let statement = self.page_statement(request, &keys, None, limit).await?;
+        Ok(self.database.explain(statement).await?)
+    }
+
+    /// A SELECT of one row more than the page takes.
+    async fn page_statement(
+        &self,
+        request: &ListRequest,
+        keys: &[SortKey],
+        position: Option<Json>,
+        limit: u64,
+    ) -> Result<Statement, Error> {
+        let mut query = record::select();
+        let condition = match request.filter.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(text) => Some(self.filter(text, request.viewer, Reach::FirstFew).await?),
+        };
+        query.and_where_option(condition);
+        if let Some(position) = position {
+            query.and_where(after(keys, &position)?);
+        }
+        order(&mut query, keys);
+        query.limit(limit + 1);
+        if self.database.sorts_ids_first() {
+            let id = (entity::resources::Entity, Column::Id);
+            let ids = query.clear_selects().column(id).take();
+            query = record::select();
+            query.and_where(Expr::col(id).in_subquery(ids));
+            order(&mut query, keys);
+        }
+        Ok(self.database.build_limited(&query, limit + 1))
     }
 
     async fn count_resources(&self, request: &ListRequest) -> Result<i64, Error> {

@@ -15,6 +15,7 @@ use crate::Pharos;
 use crate::accounts::Actor;
 use crate::database::{Batcher, BulkInsert, ColumnType, Database, DatabaseError, Transaction};
 use crate::error::Error;
+use crate::json::Change;
 use crate::search::{self, Document, FullTextSearch};
 
 /// A resource on its way into the database.
@@ -183,28 +184,28 @@ impl Pharos {
         self.reads.call(id).await?.ok_or_else(|| not_found(id))
     }
 
-    /// Applies a merge patch (RFC 7396) when the stored version is an expected one. A patch that changes nothing leaves
-    /// the version as it is.
+    /// Applies a change when the stored version is an expected one. It is applied to what is stored when its turn comes,
+    /// so that none is lost. One that changes nothing leaves the version as it is.
     pub async fn patch_resource(
         &self,
         id: Uuid,
         expected: Expected,
-        patch: Json,
+        change: Change,
     ) -> Result<Resource, Error> {
         let now = self.clock.now();
         let search = Arc::clone(&self.search);
-        let (expected, patch) = (Arc::new(expected), Arc::new(patch));
+        let (expected, change) = (Arc::new(expected), Arc::new(change));
         self.database
             .write(move |transaction| {
-                let (search, expected, patch) = (
+                let (search, expected, change) = (
                     Arc::clone(&search),
                     Arc::clone(&expected),
-                    Arc::clone(&patch),
+                    Arc::clone(&change),
                 );
                 async move {
                     let current = lock(&transaction, id).await?;
                     expected.check(current.version)?;
-                    let fields = current.fields.merge_patch((*patch).clone())?;
+                    let fields = current.fields.changed(&change)?;
                     if fields == current.fields {
                         return Ok(current);
                     }
