@@ -388,6 +388,11 @@ impl Reader {
                 return Json::Object(Map::new());
             }
         };
+        // Before its numbers are written out, too: a short one may become a thousand digits.
+        if metadata.to_string().len() > LARGEST_METADATA {
+            self.metadata_too_long();
+            return metadata;
+        }
         match canonicalise(&mut metadata) {
             Ok(()) => {}
             Err(JsonFault::Nul) => {
@@ -415,13 +420,17 @@ impl Reader {
             }
         }
         if metadata.to_string().len() > LARGEST_METADATA {
-            self.fault(
-                "metadata",
-                "too_long",
-                format!("at most {LARGEST_METADATA} bytes of JSON are allowed"),
-            );
+            self.metadata_too_long();
         }
         metadata
+    }
+
+    fn metadata_too_long(&mut self) {
+        self.fault(
+            "metadata",
+            "too_long",
+            format!("at most {LARGEST_METADATA} bytes of JSON are allowed"),
+        );
     }
 
     fn finish(mut self) -> Result<(), Error> {
