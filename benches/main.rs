@@ -5,6 +5,7 @@
 mod catalogue;
 mod constants;
 mod http;
+mod json;
 mod load;
 mod options;
 mod peer;
@@ -27,12 +28,20 @@ struct Benchmark {
     run: fn(&[String]) -> Result<()>,
 }
 
-const BENCHMARKS: &[Benchmark] = &[Benchmark {
-    name: "rest",
-    summary: "the REST API on SQLite and PostgreSQL, against FastAPI and against a constant body",
-    usage: options::USAGE,
-    run: rest::run,
-}];
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "rest",
+        summary: "the REST API on SQLite and PostgreSQL, against FastAPI and against a constant body",
+        usage: options::USAGE,
+        run: rest::run,
+    },
+    Benchmark {
+        name: "json",
+        summary: "filters over JSON on SQLite, against PostgreSQL's indexes and against a scan; what the index costs",
+        usage: json::USAGE,
+        run: json::run,
+    },
+];
 
 fn main() -> ExitCode {
     // cargo adds `--bench` to what the user typed.

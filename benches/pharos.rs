@@ -70,6 +70,18 @@ impl Pharos {
         folder: &Path,
         files: &[PathBuf],
     ) -> Result<Self> {
+        Self::start_with(executable, database_url, folder, files, &[], &[])
+    }
+
+    /// The same with settings of its own, and with commands that are run after the files are loaded.
+    pub fn start_with(
+        executable: &Path,
+        database_url: &str,
+        folder: &Path,
+        files: &[PathBuf],
+        settings: &[(&str, &str)],
+        commands: &[&[&str]],
+    ) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let command = |arguments: &[&str]| {
@@ -90,7 +102,8 @@ impl Pharos {
                 .env("PHAROS_LISTEN", address.to_string());
             command
                 .env("PHAROS_DATA_DIR", folder)
-                .env("RUST_LOG", "warn");
+                .env("RUST_LOG", "warn")
+                .envs(settings.iter().copied());
             command
         };
         output_of(&mut command(&["migrate", "up"]))?;
@@ -101,6 +114,9 @@ impl Pharos {
         .trim()
         .to_owned();
         output_of(command(&["import", "resources"]).args(files))?;
+        for arguments in commands {
+            output_of(&mut command(arguments))?;
+        }
 
         let started = Instant::now();
         let mut server = Server::start(&mut command(&["serve"]))?;

@@ -42,6 +42,11 @@ pub enum Command {
     /// Manage API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Declare which paths into JSON are compared by often. SQLite indexes every path by itself.
+    #[command(subcommand)]
+    Index(IndexCommand),
+    /// Send the same generated requests to two libraries, and compare what a client sees.
+    Conformance(ConformanceArguments),
     /// Print the served OpenAPI document.
     Openapi,
     /// Check configuration, database and schema, and say what to mend.
@@ -64,6 +69,40 @@ pub enum MigrateCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ConformanceArguments {
+    /// An empty database, on which a server is started, or a running server with an editor's key and no resources:
+    /// http://ph_…@127.0.0.1:8080.
+    #[arg(long, value_name = "URL")]
+    pub a: crate::settings::Secret,
+    /// The other one.
+    #[arg(long, value_name = "URL")]
+    pub b: crate::settings::Secret,
+    /// The same seed gives the same requests.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many requests, at least.
+    #[arg(long, default_value_t = 10_000)]
+    pub cases: usize,
+    /// Write what was found, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IndexCommand {
+    /// Declare a path, such as resources.metadata.pages, and make its indexes while others read and write.
+    Add { path: String },
+    /// List the declared paths.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a declaration back and drop the indexes of its path.
+    Drop { path: String },
 }
 
 #[derive(Debug, Args)]

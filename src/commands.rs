@@ -15,8 +15,9 @@ use service::search::{SearchReply, SearchRequest};
 use service::{Environment, Pharos};
 
 use crate::arguments::{
-    Arguments, Command, KeyCommand, MigrateCommand, SearchArguments, UserCommand,
+    Arguments, Command, IndexCommand, KeyCommand, MigrateCommand, SearchArguments, UserCommand,
 };
+use crate::conformance::compare;
 use crate::import::import;
 use crate::settings::Settings;
 
@@ -44,6 +45,8 @@ pub async fn run(arguments: Arguments) -> Outcome {
         Some(Command::Search(options)) => search(&open(settings).await?, options).await,
         Some(Command::User(command)) => user(&open(settings).await?, command).await,
         Some(Command::Key(command)) => key(&open(settings).await?, command).await,
+        Some(Command::Index(command)) => index(&open(settings).await?, command).await,
+        Some(Command::Conformance(options)) => compare(&options),
         Some(Command::Openapi) => {
             println!("{}", api::openapi_document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
@@ -284,6 +287,32 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
                 .map_err(|_| format!("`{id}` is no id: `pharos key list` shows them"))?;
             let key = pharos.revoke_key(id).await?;
             println!("{} is revoked", key.id);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn index(pharos: &Pharos, command: IndexCommand) -> Outcome {
+    match command {
+        IndexCommand::Add { path } => match pharos.add_json_index(&path).await? {
+            true => println!("{path} is indexed"),
+            false => println!("{path} was indexed already"),
+        },
+        IndexCommand::List { json } => {
+            let paths = pharos.json_indexes().await?;
+            if json {
+                println!("{}", serde_json::to_string(&paths)?);
+            } else {
+                paths.iter().for_each(|path| println!("{path}"));
+            }
+        }
+        IndexCommand::Drop { path } => {
+            if !pharos.drop_json_index(&path).await? {
+                return Err(
+                    format!("{path} is not declared: `pharos index list` shows what is").into(),
+                );
+            }
+            println!("{path} is no longer indexed");
         }
     }
     Ok(ExitCode::SUCCESS)

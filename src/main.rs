@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod conformance;
 mod import;
 mod settings;
 

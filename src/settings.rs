@@ -55,6 +55,10 @@ pub struct Settings {
     /// A statement that takes at least this long is logged as slow.
     #[arg(long, env = "SLOW_QUERY_THRESHOLD", global = true, default_value = "1s", value_parser = parse_duration)]
     pub slow_query_threshold: Duration,
+    /// Whether SQLite keeps an index over JSON: on or off. Off, writing is cheaper and filters over metadata look at
+    /// every row.
+    #[arg(long, env = "PHAROS_JSON_INDEX", global = true, default_value = "on", value_parser = ["on", "off"])]
+    pub json_index: String,
     /// Address and port to serve on; port 0 takes a free one.
     #[arg(
         long,
@@ -74,6 +78,12 @@ pub struct Settings {
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+impl Secret {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
 
 impl std::str::FromStr for Secret {
     type Err = std::convert::Infallible;
@@ -108,6 +118,7 @@ impl Settings {
             max_lifetime: self.database_max_lifetime,
             statement_timeout: self.database_statement_timeout,
             slow_query_threshold: self.slow_query_threshold,
+            json_index: self.json_index == "on",
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query};
 use serde_json::{Value as Json, json};
-use service::json::{Comparison, JsonMatch, json_match};
+use service::json::{Comparison, JsonColumn, JsonPath, JsonTest, Part, fails, json_match};
 use service::search::{Document, TokenQuery, full_text_search};
 use uuid::Uuid;
 
@@ -14,15 +14,6 @@ matrix![
     json_match_means_what_jsonb_means,
     full_text_search_finds_exactly_the_documents_with_the_tokens
 ];
-
-/// What a strategy is asked.
-enum Question {
-    Contains(Json),
-    Exists(&'static [&'static str]),
-    Equals(&'static [&'static str], Json),
-    Compares(&'static [&'static str], Comparison, Json),
-    Has(&'static [&'static str], Json),
-}
 
 fn documents() -> Vec<Json> {
     vec![
@@ -42,106 +33,124 @@ fn documents() -> Vec<Json> {
     ]
 }
 
-fn questions() -> Vec<(Question, &'static [usize])> {
-    use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
-    use Question::{Compares, Contains, Equals, Exists, Has};
-    vec![
-        (
-            Contains(json!({})),
-            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
-        ),
-        (Contains(json!({"a": 1})), &[2]),
-        (Contains(json!({"a": 1.0})), &[2]),
-        (Contains(json!({"a": null})), &[1]),
-        (Contains(json!({"a": []})), &[6, 10, 11]),
-        (Contains(json!({"a": [1]})), &[6]),
-        (Contains(json!({"a": ["x", 1, 1]})), &[6]),
-        (Contains(json!({"a": [null]})), &[6]),
-        (Contains(json!({"a": [{"b": 1}]})), &[6]),
-        (Contains(json!({"a": [{}]})), &[6]),
-        (Contains(json!({"a": [[2]]})), &[6, 11]),
-        (Contains(json!({"a": [2]})), &[]),
-        (Contains(json!({"a": {"c": {}}})), &[7]),
-        (Contains(json!({"a": {"c": {"d": "e"}}, "x": 0})), &[7]),
-        (Contains(json!({"a": {}})), &[7]),
-        (Contains(json!([])), &[]),
-        (Contains(json!(1)), &[]),
-        (Exists(&["a"]), &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
-        (Exists(&["a", "b"]), &[7]),
-        (Exists(&["a", "0"]), &[6, 11]),
-        (Exists(&["a", "+1"]), &[6, 11]),
-        (Exists(&["a", " 01"]), &[6, 11]),
-        (Exists(&["a", "1 "]), &[]),
-        (Exists(&["a", "2"]), &[]),
-        (Exists(&["a", "-1"]), &[6, 11]),
-        (Exists(&["a", "-1", "b"]), &[6]),
-        (Exists(&["a", "5"]), &[]),
-        (Exists(&["0"]), &[11]),
-        (Exists(&["a.b"]), &[12]),
-        (Exists(&[""]), &[12]),
-        (Exists(&["null"]), &[12]),
-        (Exists(&["\"\\{},"]), &[12]),
-        (Equals(&["a"], json!(1)), &[2]),
-        (Equals(&["a"], json!(1.0)), &[2]),
-        (Equals(&["a"], json!("1")), &[4]),
-        (Equals(&["a"], json!(null)), &[1]),
-        (Equals(&["a"], json!(true)), &[5]),
-        (Equals(&["a"], json!(9_007_199_254_740_992_i64)), &[]),
-        (Equals(&["a"], json!(9_007_199_254_740_993_i64)), &[9]),
-        (Equals(&["a", "1"], json!("x")), &[6]),
-        (Equals(&["a", "0", "1"], json!(2)), &[11]),
-        (Equals(&["a", "c", "d"], json!("e")), &[7]),
-        (Equals(&["0"], json!("zero")), &[11]),
-        (Equals(&[], json!({})), &[0]),
-        (Compares(&["a"], Greater, json!(1)), &[3, 9]),
-        (Compares(&["a"], GreaterOrEqual, json!(1)), &[2, 3, 9]),
-        (Compares(&["a"], Less, json!(1.5)), &[2]),
-        (Compares(&["a"], LessOrEqual, json!(1.5)), &[2, 3]),
-        (
-            Compares(&["a"], Greater, json!(9_007_199_254_740_992_i64)),
-            &[9],
-        ),
-        (Compares(&["a"], Greater, json!("0")), &[4, 8]),
-        (Compares(&["a"], Less, json!("z")), &[4]),
-        (Compares(&["a"], LessOrEqual, json!("é")), &[4, 8]),
-        (Compares(&["a", "0"], Less, json!(2)), &[6]),
-        (Compares(&["a"], Less, json!(true)), &[]),
-        (Has(&["a"], json!(1)), &[2, 6]),
-        (Has(&["a"], json!("x")), &[6]),
-        (Has(&["a"], json!("b")), &[7]),
-        (Has(&["a"], json!("1")), &[4]),
-        (Has(&["a"], json!(2)), &[]),
-        (Has(&["a"], json!(null)), &[1, 6]),
-        (Has(&[], json!("a")), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
-        (Has(&[], json!("x")), &[7]),
-    ]
+fn path(keys: &[&str]) -> JsonPath {
+    keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
-fn condition(strategy: &dyn JsonMatch, question: &Question) -> (String, Expr) {
-    let column = Expr::col((Alias::new("resources"), Alias::new("metadata")));
-    let keys = |path: &[&str]| path.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-    match question {
-        Question::Contains(value) => (
-            format!("contains {value}"),
-            strategy.contains(column, value),
+/// Questions, and which of the documents pass.
+fn questions() -> Vec<(JsonTest, &'static [usize])> {
+    use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
+    use JsonTest::{Compares, Contained, Contains, Equals, Exists, Has, HasAll, HasAny, Matches};
+    vec![
+        (
+            Contains(path(&[]), json!({})),
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
         ),
-        Question::Exists(path) => (
-            format!("exists {path:?}"),
-            strategy.exists(column, &keys(path)),
+        (Contains(path(&[]), json!({"a": 1})), &[2]),
+        (Contains(path(&[]), json!({"a": 1.0})), &[2]),
+        (Contains(path(&[]), json!({"a": null})), &[1]),
+        (Contains(path(&[]), json!({"a": []})), &[6, 10, 11]),
+        (Contains(path(&[]), json!({"a": [1]})), &[6]),
+        (Contains(path(&[]), json!({"a": ["x", 1, 1]})), &[6]),
+        (Contains(path(&[]), json!({"a": [null]})), &[6]),
+        (Contains(path(&[]), json!({"a": [{"b": 1}]})), &[6]),
+        (Contains(path(&[]), json!({"a": [{}]})), &[6]),
+        (Contains(path(&[]), json!({"a": [[2]]})), &[6, 11]),
+        (Contains(path(&[]), json!({"a": [2]})), &[]),
+        (Contains(path(&[]), json!({"a": {"c": {}}})), &[7]),
+        (
+            Contains(path(&[]), json!({"a": {"c": {"d": "e"}}, "x": 0})),
+            &[7],
         ),
-        Question::Equals(path, value) => (
-            format!("{path:?} = {value}"),
-            strategy.equals(column, &keys(path), value),
+        (Contains(path(&[]), json!({"a": {}})), &[7]),
+        (Contains(path(&[]), json!([])), &[]),
+        (Contains(path(&[]), json!(1)), &[]),
+        (Exists(path(&["a"])), &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        (Exists(path(&["a", "b"])), &[7]),
+        (Exists(path(&["a", "0"])), &[6, 11]),
+        (Exists(path(&["a", "+1"])), &[6, 11]),
+        (Exists(path(&["a", " 01"])), &[6, 11]),
+        (Exists(path(&["a", "1 "])), &[]),
+        (Exists(path(&["a", "2"])), &[]),
+        (Exists(path(&["a", "-1"])), &[6, 11]),
+        (Exists(path(&["a", "-1", "b"])), &[6]),
+        (Exists(path(&["a", "5"])), &[]),
+        (Exists(path(&["0"])), &[11]),
+        (Exists(path(&["a.b"])), &[12]),
+        (Exists(path(&[""])), &[12]),
+        (Exists(path(&["null"])), &[12]),
+        (Exists(path(&["\"\\{},"])), &[12]),
+        (Equals(path(&["a"]), json!(1)), &[2]),
+        (Equals(path(&["a"]), json!(1.0)), &[2]),
+        (Equals(path(&["a"]), json!("1")), &[4]),
+        (Equals(path(&["a"]), json!(null)), &[1]),
+        (Equals(path(&["a"]), json!(true)), &[5]),
+        (Equals(path(&["a"]), json!(9_007_199_254_740_992_i64)), &[]),
+        (Equals(path(&["a"]), json!(9_007_199_254_740_993_i64)), &[9]),
+        (Equals(path(&["a", "1"]), json!("x")), &[6]),
+        (Equals(path(&["a", "0", "1"]), json!(2)), &[11]),
+        (Equals(path(&["a", "c", "d"]), json!("e")), &[7]),
+        (Equals(path(&["0"]), json!("zero")), &[11]),
+        (Equals(path(&[]), json!({})), &[0]),
+        (Compares(path(&["a"]), Greater, json!(1)), &[3, 9]),
+        (Compares(path(&["a"]), GreaterOrEqual, json!(1)), &[2, 3, 9]),
+        (Compares(path(&["a"]), Less, json!(1.5)), &[2]),
+        (Compares(path(&["a"]), LessOrEqual, json!(1.5)), &[2, 3]),
+        (
+            Compares(path(&["a"]), Greater, json!(9_007_199_254_740_992_i64)),
+            &[9],
         ),
-        Question::Compares(path, comparison, value) => (
-            format!("{path:?} {comparison:?} {value}"),
-            strategy.compares(column, &keys(path), *comparison, value),
+        (Compares(path(&["a"]), Greater, json!("0")), &[4, 8]),
+        (Compares(path(&["a"]), Less, json!("z")), &[4]),
+        (Compares(path(&["a"]), LessOrEqual, json!("é")), &[4, 8]),
+        (Compares(path(&["a", "0"]), Less, json!(2)), &[6]),
+        (Compares(path(&["a"]), Less, json!(true)), &[]),
+        (Has(path(&["a"]), json!(1)), &[2, 6]),
+        (Has(path(&["a"]), json!("x")), &[6]),
+        (Has(path(&["a"]), json!("b")), &[7]),
+        (Has(path(&["a"]), json!("1")), &[4]),
+        (Has(path(&["a"]), json!(2)), &[]),
+        (Has(path(&["a"]), json!(null)), &[1, 6]),
+        (
+            Has(path(&[]), json!("a")),
+            &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
         ),
-        Question::Has(path, value) => (
-            format!("{path:?} has {value}"),
-            strategy.has(column, &keys(path), value),
+        (Has(path(&[]), json!("x")), &[7]),
+        (Contains(path(&["a"]), json!({"b": 1})), &[7]),
+        (Contains(path(&["a"]), json!(1)), &[2, 6]),
+        (Contains(path(&["a"]), json!([1])), &[6]),
+        (Contains(path(&["a", "0"]), json!([2])), &[11]),
+        (Contained(path(&["a"]), json!([1, "x", 1.5])), &[2, 3, 10]),
+        (
+            Contained(path(&["a"]), json!({"b": 1, "c": {"d": "e"}, "f": 2})),
+            &[7],
         ),
-    }
+        (Contained(path(&[]), json!({"a": 1, "b": 2})), &[0, 2]),
+        (Matches(path(&["a"]), Part::Beginning, "é".to_owned()), &[8]),
+        (
+            Matches(path(&["a"]), Part::Beginning, String::new()),
+            &[4, 8],
+        ),
+        (Matches(path(&["a"]), Part::End, "1".to_owned()), &[4]),
+        (Matches(path(&["a"]), Part::Anywhere, "é".to_owned()), &[8]),
+        (
+            Matches(path(&["a", "1"]), Part::End, "longer".to_owned()),
+            &[],
+        ),
+        (
+            HasAny(path(&["a"]), vec!["b".to_owned(), "x".to_owned()]),
+            &[6, 7],
+        ),
+        (
+            HasAll(path(&["a"]), vec!["b".to_owned(), "c".to_owned()]),
+            &[7],
+        ),
+        (HasAny(path(&["a"]), vec!["é".to_owned()]), &[8]),
+        (
+            HasAll(path(&[]), vec!["a".to_owned(), "x".to_owned()]),
+            &[7],
+        ),
+    ]
 }
 
 async fn json_match_means_what_jsonb_means(world: World) {
@@ -159,12 +168,13 @@ async fn json_match_means_what_jsonb_means(world: World) {
     let strategy = json_match(database.backend());
     for (question, expected) in questions() {
         for negated in [false, true] {
-            let (name, condition) = condition(&*strategy, &question);
+            let name = format!("{question:?}");
+            let condition = strategy.passes(JsonColumn::Metadata, &question);
             let id = (entity::resources::Entity, entity::resources::Column::Id);
             let select = Query::select()
                 .column(id)
                 .from(entity::resources::Entity)
-                .and_where(if negated { condition.not() } else { condition })
+                .and_where(if negated { fails(condition) } else { condition })
                 .order_by(id, Order::Asc)
                 .take();
             let found: Vec<Uuid> = database
@@ -175,7 +185,7 @@ async fn json_match_means_what_jsonb_means(world: World) {
                 .iter()
                 .map(|id| ids.iter().position(|known| known == id).unwrap())
                 .collect();
-            // No condition is ever NULL, so each document is on exactly one side.
+            // Each document is on exactly one side.
             let expected: Vec<usize> = (0..ids.len())
                 .filter(|index| expected.contains(index) != negated)
                 .collect();
@@ -185,6 +195,30 @@ async fn json_match_means_what_jsonb_means(world: World) {
                 "{}{name}",
                 if negated { "NOT " } else { "" }
             );
+        }
+        let Some(lookups) = strategy.lookups(JsonColumn::Metadata, &question) else {
+            continue;
+        };
+        // Whatever the index is asked finds every document that passes.
+        for expensive in 0..=lookups.leaves().len() {
+            let mut counts = (0..).map(|leaf| Some(u64::from(leaf == expensive)));
+            let (_, chosen) = lookups.cheapest(&mut counts).unwrap();
+            let mut narrowed = Vec::new();
+            for lookup in chosen {
+                let documents = strategy.documents(lookup);
+                let select = Query::select()
+                    .column(entity::search_documents::Column::ResourceId)
+                    .from(entity::search_documents::Entity)
+                    .and_where(
+                        Expr::col(entity::search_documents::Column::Doc).in_subquery(documents),
+                    )
+                    .take();
+                let found: Vec<Uuid> = database.fetch_all(database.build(&select)).await.unwrap();
+                narrowed.extend(found);
+            }
+            for index in expected {
+                assert!(narrowed.contains(&ids[*index]), "{question:?}: {index}");
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The filter language.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use crate::harness::{World, catalogue};
+use crate::harness::{Backend, World, catalogue, resource};
 
 matrix![
     every_filter_finds_exactly_what_it_says,
     a_filter_that_cannot_be_understood_is_answered_with_its_position,
+    what_a_resource_belongs_to_includes_what_is_beneath,
 ];
 
 /// Filter, and which resources of the catalogue it finds, counted from 1.
@@ -131,6 +132,43 @@ const FILTERS: &[(&str, &[usize])] = &[
     (r#"coverage:"\\it""#, &[9]),
     (r#"contributor = "O'Neil""#, &[10]),
     (r"contributor = 'O\'Neil'", &[10]),
+    (r#"title = "*notes""#, &[8, 9]),
+    (r#"title = "*titled*""#, &[8, 9]),
+    (r#"title = "*""#, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+    (r#"language = "*n""#, &[1, 5, 6]),
+    (r#"metadata.doi = "10.1/*""#, &[1, 2, 5]),
+    (r#"metadata.doi = "*b""#, &[2]),
+    (r#"metadata.doi = "*.1/*""#, &[1, 2, 5]),
+    (r#"metadata.doi != "*b""#, &[1, 3, 4, 5, 6, 7, 8, 9, 10]),
+    (r#"metadata.doi = "10.1/\*""#, &[]),
+    (r#"contains(metadata, '{"tags": ["y"]}')"#, &[1, 2]),
+    (
+        r#"NOT contains(metadata, '{"tags": ["y"]}')"#,
+        &[3, 4, 5, 6, 7, 8, 9, 10],
+    ),
+    (r#"contains(metadata.nested, '{"deep": {}}')"#, &[1]),
+    (r#"contains(metadata.size.y, '[3, 1.0]')"#, &[4]),
+    (r#"contained(metadata.tags, '["y", "z", 1]')"#, &[2, 3]),
+    (r#"has_any(metadata.tags, "x", "z")"#, &[1, 2]),
+    (r#"has_all(metadata.tags, "y", "z")"#, &[2]),
+    (r#"has_any(metadata, "open", "flag")"#, &[5, 10]),
+    (r#"has_any(subject, "Databases", "Sport")"#, &[1, 2, 5]),
+    (
+        r#"contains(metadata, '{"doi": "10.1/a"}') OR metadata.price >= 12.5 AND metadata.price < 13"#,
+        &[2],
+    ),
+    ("metadata.big > 9007199254740992.5", &[7]),
+    ("metadata.pages < 99999999999999999999999999", &[1, 2, 3]),
+    (
+        r#"created_at > now() - duration("1d")"#,
+        &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    ),
+    ("created_at > now()", &[]),
+    (
+        r#"created_at < timestamp("2026-01-01") + duration("1.5h") -language:*"#,
+        &[8, 9, 10],
+    ),
+    (r#"created_at < timestamp("2025-12-31T23:59:60Z")"#, &[]),
     (r#"title = "'; DROP TABLE resources; --""#, &[]),
 ];
 
@@ -215,7 +253,17 @@ async fn a_filter_that_cannot_be_understood_is_answered_with_its_position(world:
         (r#"subject > "a""#, 10, "operator"),
         ("metadata = 1", 11, "operator"),
         ("metadata.pages > true", 17, "type"),
-        ("metadata.pages > 1e999", 17, "out_of_range"),
+        ("metadata.pages > 1e1000", 17, "out_of_range"),
+        ("contains(metadata, '{')", 19, "type"),
+        ("contains(title, '1')", 9, "operator"),
+        ("contains(metadata '1')", 18, "syntax"),
+        ("has_any(metadata)", 0, "type"),
+        ("year = 1 foo(metadata)", 9, "unknown_function"),
+        ("created_at > now() - 5", 22, "syntax"),
+        (r#"created_at > now() - duration("1 day")"#, 30, "type"),
+        (r#"year > now() - duration("1d")"#, 7, "type"),
+        (r#"created_at > duration("1d")"#, 13, "type"),
+        (r#"collection > "a""#, 13, "operator"),
         ("title = \"a\u{0}\"", 10, "nul"),
         ("\u{0}", 0, "nul"),
         (&many, 1_200, "too_long"),
@@ -231,5 +279,96 @@ async fn a_filter_that_cannot_be_understood_is_answered_with_its_position(world:
                 reply.text()
             );
         }
+    }
+}
+
+/// A UUID that ends in `number`, as SQL has it.
+fn id(world: &World, number: u32) -> String {
+    match world.backend {
+        Backend::Sqlite => format!("x'018900000000700080000000{number:08}'"),
+        Backend::Postgres => format!("'01890000-0000-7000-8000-0000{number:08}'"),
+    }
+}
+
+async fn what_a_resource_belongs_to_includes_what_is_beneath(world: World) {
+    let now = "'2026-01-01T00:00:00.000000Z'";
+    let user = |email: &str| format!("(SELECT id FROM users WHERE email = '{email}')");
+    let (reader, editor) = (user("reader@example.org"), user("editor@example.org"));
+    for number in 1..=3 {
+        resource(&world, json!({"title": format!("R{number}")})).await;
+    }
+    let book = |number: u32| format!("(SELECT id FROM resources WHERE title = 'R{number}')");
+    let mut statements = Vec::new();
+    for (number, parent, owner, name, visibility) in [
+        (1, "NULL".to_owned(), &reader, "Top", "private"),
+        (2, id(&world, 1), &reader, "Beneath", "private"),
+        (3, "NULL".to_owned(), &editor, "Hidden", "private"),
+        (4, "NULL".to_owned(), &editor, "Shown", "public"),
+    ] {
+        statements.push(format!(
+            "INSERT INTO collections (id, parent_id, owner_id, name, visibility, created_at, updated_at) \
+             VALUES ({}, {parent}, {owner}, '{name}', '{visibility}', {now}, {now})",
+            id(&world, number)
+        ));
+    }
+    for (collection, number) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
+        statements.push(format!(
+            "INSERT INTO collection_resources (collection_id, resource_id, position, added_at) VALUES ({}, {}, 1, {now})",
+            id(&world, collection),
+            book(number)
+        ));
+    }
+    for (number, parent, path, slug) in [
+        (5, "NULL".to_owned(), "science", "science"),
+        (6, id(&world, 5), "science/physics", "physics"),
+    ] {
+        statements.push(format!(
+            "INSERT INTO taxonomy_nodes (id, parent_id, slug, label, path, level, created_at, updated_at) \
+             VALUES ({}, {parent}, '{slug}', 'Label {slug}', '{path}', 1, {now}, {now})",
+            id(&world, number)
+        ));
+    }
+    for (node, number) in [(5, 1), (6, 2)] {
+        statements.push(format!(
+            "INSERT INTO resource_taxonomy (resource_id, node_id, source, created_at) VALUES ({}, {}, 'manual', {now})",
+            book(number),
+            id(&world, node)
+        ));
+    }
+    for sql in statements {
+        if let Err(error) = world.scratch.execute(&sql).await {
+            panic!("{sql}: {error}");
+        }
+    }
+    for (filter, expected) in [
+        (r#"collection:"Top""#, "R1 R2"),
+        (r#"collection = "Beneath""#, "R2"),
+        (r#"collection:"Hidden""#, ""),
+        (r#"collection:"Shown""#, "R3"),
+        ("collection:01890000-0000-7000-8000-000000000001", "R1 R2"),
+        (r#"-collection:"Beneath""#, "R1 R3"),
+        (r#"collection != "Top""#, "R3"),
+        ("collection:*", "R1 R2 R3"),
+        ("collection = null", ""),
+        (r#"taxonomy:"science""#, "R1 R2"),
+        (r#"taxonomy:"science/physics""#, "R2"),
+        (r#"taxonomy:"Label physics""#, "R2"),
+        (r#"taxonomy:"physics" OR collection:"Shown""#, "R2 R3"),
+        ("taxonomy:*", "R1 R2"),
+        ("taxonomy = null", "R3"),
+    ] {
+        let page = world
+            .reader
+            .query("resources", &[("filter", filter), ("sort", "title")])
+            .await
+            .is(200)
+            .json();
+        let titles: Vec<&str> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["title"].as_str().unwrap())
+            .collect();
+        assert_eq!(titles.join(" "), expected, "{filter}");
     }
 }

@@ -10,6 +10,8 @@
 mod harness;
 
 mod access;
+mod comparison;
+mod concurrency;
 mod conformance;
 mod durability;
 mod equality;
@@ -18,6 +20,7 @@ mod filters;
 mod freshness;
 mod house_rules;
 mod import;
+mod json_index;
 mod keys;
 mod lists;
 mod migrations;

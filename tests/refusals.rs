@@ -183,7 +183,7 @@ async fn a_body_that_is_no_json_object_is_refused(world: World) {
             .await
             .has_fault(422, "", "type");
     }
-    let broken: [&[u8]; 10] = [
+    let broken: [&[u8]; 9] = [
         b"",
         b"{",
         b"{\"title\": \"t\",}",
@@ -192,11 +192,26 @@ async fn a_body_that_is_no_json_object_is_refused(world: World) {
         b"{\"title\": \"\xff\"}",
         b"\xef\xbb\xbf{\"title\": \"t\"}",
         b"{\"title\": \"\\ud800\"}",
-        b"{\"title\": \"t\", \"metadata\": {\"n\": 1e400}}",
         b"title=t",
     ];
     for body in broken {
         post_text(&world, body).await.problem(400, "malformed_json");
+    }
+    for (number, taken) in [
+        ("1e400", true),
+        ("-1e-1000", true),
+        ("1e999", true),
+        ("1e1000", false),
+        ("1e-1001", false),
+        ("1e99999999999999999999", false),
+    ] {
+        let body = format!(r#"{{"title": "t", "metadata": {{"n": {number}}}}}"#);
+        let reply = post_text(&world, body.as_bytes()).await;
+        if taken {
+            reply.is(201);
+        } else {
+            reply.has_fault(422, "/metadata", "out_of_range");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::harness::{World, resource};
 matrix![
     a_created_resource_is_answered_whole_and_can_be_read_back,
     a_merge_patch_changes_what_it_names_and_null_removes,
+    operations_append_remove_replace_and_test,
     a_patch_that_changes_nothing_keeps_the_version,
     what_has_not_changed_is_answered_with_304,
     a_change_needs_the_version_that_it_was_made_from,
@@ -268,7 +269,7 @@ async fn metadata_comes_back_as_it_was_sent_with_its_keys_sorted(world: World) {
         .send()
         .await
         .is(201);
-    let expected = r#""metadata":{"B":1000.0,"a":1.0,"aa":0.0,"big":9007199254740993,"dec":0.1,"e16":10000000000000000,"f":123456.789,"n":null,"nested":{"x":{},"y":[]},"small":1e-7,"t":true,"text":"line\nbreak \"q\" \\   😀","u64":18446744073709551615,"z":1,"é":"ß"}"#;
+    let expected = r#""metadata":{"B":1000.0,"a":1.0,"aa":0.0,"big":9007199254740993,"dec":0.1,"e16":10000000000000000,"f":123456.789,"n":null,"nested":{"x":{},"y":[]},"small":0.0000001,"t":true,"text":"line\nbreak \"q\" \\   😀","u64":18446744073709551615,"z":1,"é":"ß"}"#;
     assert!(created.text().contains(expected), "{}", created.text());
     let path = created.header("location").unwrap().to_owned();
     assert_eq!(world.reader.get(&path).await.is(200).text(), created.text());
@@ -338,4 +339,92 @@ async fn what_was_written_is_there_after_a_restart(world: World) {
     );
     assert_eq!(world.reader.get("resources?limit=1").await.json(), page);
     world.stop().await;
+}
+
+async fn operations_append_remove_replace_and_test(world: World) {
+    let fields =
+        json!({"title": "t", "subject": ["a"], "metadata": {"tags": ["x"], "n": 1, "a/b": 2}});
+    let created = resource(&world, fields).await;
+    let path = format!("resources/{}", created["id"].as_str().unwrap());
+    let patch = async |operations: Json| {
+        world
+            .editor
+            .request("PATCH", &path)
+            .header("if-match", "*")
+            .header("content-type", "application/json-patch+json")
+            .body(operations.to_string())
+            .send()
+            .await
+    };
+    let changed = patch(json!([
+        {"op": "test", "path": "/metadata/n", "value": 1.0},
+        {"op": "add", "path": "/metadata/tags/-", "value": "y"},
+        {"op": "add", "path": "/metadata/tags/0", "value": "w"},
+        {"op": "add", "path": "/subject/-", "value": "b"},
+        {"op": "remove", "path": "/metadata/a~1b"},
+        {"op": "replace", "path": "/metadata/n", "value": null},
+        {"op": "add", "path": "/creator", "value": "c"},
+    ]))
+    .await
+    .is(200)
+    .json();
+    assert_eq!(
+        changed["metadata"],
+        json!({"n": null, "tags": ["w", "x", "y"]})
+    );
+    assert_eq!(
+        (
+            &changed["subject"],
+            &changed["creator"],
+            &changed["version"]
+        ),
+        (&json!(["a", "b"]), &json!("c"), &json!(2))
+    );
+    for (operations, place, code) in [
+        (json!({}), "", "type"),
+        (json!([{"op": "move", "path": "/title"}]), "/0/op", "enum"),
+        (
+            json!([{"op": "add", "path": "title", "value": 1}]),
+            "/0/path",
+            "format",
+        ),
+        (
+            json!([{"op": "add", "path": "/title"}]),
+            "/0/value",
+            "required",
+        ),
+        (
+            json!([{"op": "remove", "path": "/title", "from": "/x"}]),
+            "/0",
+            "unknown_field",
+        ),
+        (
+            json!([{"op": "remove", "path": "/metadata/none"}]),
+            "/0/path",
+            "missing",
+        ),
+        (
+            json!([{"op": "add", "path": "/metadata/tags/9", "value": 1}]),
+            "/0/path",
+            "missing",
+        ),
+        (
+            json!([{"op": "add", "path": "/metadata/tags/01", "value": 1}]),
+            "/0/path",
+            "missing",
+        ),
+        (
+            json!([{"op": "remove", "path": "/metadata/n"}, {"op": "test", "path": "/title", "value": "u"}]),
+            "/1/path",
+            "test_failed",
+        ),
+        (
+            json!([{"op": "remove", "path": "/title"}]),
+            "/title",
+            "required",
+        ),
+    ] {
+        patch(operations).await.has_fault(422, place, code);
+    }
+    assert_eq!(world.reader.get(&path).await.json(), changed);
 }

@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use serde_json::{Map, Value as Json};
+use service::json::Change;
 use service::library::Expected;
 use service::{Error, Fault};
 use uuid::Uuid;
@@ -27,44 +28,74 @@ impl FromRequest for JsonBody {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let media_type = media_type(request);
-        let announced = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok())
-            .and_then(|length| length.parse::<usize>().ok());
-        let mut payload = payload.take();
+        let body = read_json(request, payload, &[JSON, MERGE_PATCH]);
+        Box::pin(async move { body.await.map(Self) })
+    }
+}
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+const JSON_PATCH: &str = "application/json-patch+json";
+
+/// A change to a resource: a merge patch, or a JSON Patch when it is declared as one.
+pub struct ChangeBody(pub Change);
+
+impl FromRequest for ChangeBody {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let has_operations = media_type(request).as_deref() == Some(JSON_PATCH);
+        let body = read_json(request, payload, &[JSON, MERGE_PATCH, JSON_PATCH]);
         Box::pin(async move {
-            if !matches!(
-                media_type.as_deref(),
-                Some("application/json" | "application/merge-patch+json")
-            ) {
-                return Err(Problem::new(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "unsupported_media_type",
-                    "send the body as `Content-Type: application/json`",
-                ));
+            let body = body.await?;
+            if has_operations {
+                return Ok(Self(Change::from_operations(body)?));
             }
-            if announced.is_some_and(|length| length > LARGEST_BODY) {
-                return Err(too_large());
-            }
-            let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|error| {
-                    Problem::new(
-                        StatusCode::BAD_REQUEST,
-                        "unreadable_body",
-                        format!("the body cannot be read: {error}"),
-                    )
-                })?;
-                if bytes.len() + chunk.len() > LARGEST_BODY {
-                    return Err(too_large());
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            parse_json(&bytes).map(Self)
+            Ok(Self(Change::Merge(body)))
         })
     }
+}
+
+fn read_json(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    accepted: &'static [&'static str],
+) -> Pin<Box<dyn Future<Output = Result<Json, Problem>>>> {
+    let media_type = media_type(request);
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse::<usize>().ok());
+    let mut payload = payload.take();
+    Box::pin(async move {
+        if !media_type.is_some_and(|found| accepted.contains(&found.as_str())) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "send the body as `Content-Type: application/json`",
+            ));
+        }
+        if announced.is_some_and(|length| length > LARGEST_BODY) {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| {
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "unreadable_body",
+                    format!("the body cannot be read: {error}"),
+                )
+            })?;
+            if bytes.len() + chunk.len() > LARGEST_BODY {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        parse_json(&bytes)
+    })
 }
 
 fn media_type(request: &HttpRequest) -> Option<String> {

@@ -145,6 +145,40 @@ pub async fn drop_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     }
 }
 
+/// Gives SQLite an index over the JSON of `resources`: an FTS5 table with `rowid` = `search_documents.doc`, and the list
+/// of resources that are not in it. PostgreSQL has GIN.
+pub async fn create_json_lookup(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => {}
+        Dialect::Sqlite => {
+            for statement in SQLITE_JSON_LOOKUP {
+                run(manager, statement).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub async fn drop_json_lookup(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => {}
+        Dialect::Sqlite => {
+            for statement in SQLITE_JSON_LOOKUP_DOWN {
+                run(manager, statement).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Drops the indexes that administrators declared with `pharos index add`; SQLite has none.
+pub async fn drop_declared_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => run(manager, POSTGRES_DROP_DECLARED).await,
+        Dialect::Sqlite => Ok(()),
+    }
+}
+
 async fn run(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
     manager
         .get_connection()
@@ -233,3 +267,38 @@ const SQLITE_TOKEN_INDEX: &[&str] = &[
     "CREATE TRIGGER search_documents_unindex AFTER DELETE ON search_documents FOR EACH ROW \
      BEGIN DELETE FROM search_index WHERE rowid = OLD.doc; END",
 ];
+
+// The triggers call nothing but SQLite itself, so that every tool can fire them: what one of them changes is put on the
+// list, and Pharos takes off what it has indexed.
+const SQLITE_JSON_LOOKUP: &[&str] = &[
+    "CREATE VIRTUAL TABLE json_index USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize='ascii')",
+    "CREATE VIRTUAL TABLE json_terms USING fts5vocab(json_index, instance)",
+    "CREATE TABLE json_unindexed (resource_id blob NOT NULL PRIMARY KEY) WITHOUT ROWID",
+    "INSERT INTO json_unindexed (resource_id) SELECT id FROM resources",
+    "CREATE TRIGGER resources_json_new AFTER INSERT ON resources FOR EACH ROW \
+     BEGIN INSERT OR IGNORE INTO json_unindexed (resource_id) VALUES (NEW.id); END",
+    "CREATE TRIGGER resources_json_changed AFTER UPDATE OF metadata, subject, relation ON resources FOR EACH ROW \
+     WHEN NEW.metadata IS NOT OLD.metadata OR NEW.subject IS NOT OLD.subject OR NEW.relation IS NOT OLD.relation \
+     BEGIN INSERT OR IGNORE INTO json_unindexed (resource_id) VALUES (NEW.id); END",
+    "CREATE TRIGGER search_documents_unindex_json AFTER DELETE ON search_documents FOR EACH ROW \
+     BEGIN DELETE FROM json_index WHERE rowid = OLD.doc; END",
+];
+
+const SQLITE_JSON_LOOKUP_DOWN: &[&str] = &[
+    "DROP TRIGGER search_documents_unindex_json",
+    "DROP TRIGGER resources_json_changed",
+    "DROP TRIGGER resources_json_new",
+    "DROP TABLE json_unindexed",
+    "DROP TABLE json_terms",
+    "DROP TABLE json_index",
+];
+
+const POSTGRES_DROP_DECLARED: &str = "\
+DO $$ DECLARE declared text;
+BEGIN
+    FOR declared IN SELECT indexname FROM pg_indexes
+        WHERE schemaname = ANY (current_schemas(false)) AND tablename = 'resources' AND indexname LIKE 'idx\\_json\\_%'
+    LOOP
+        EXECUTE format('DROP INDEX %I', declared);
+    END LOOP;
+END $$";

@@ -88,14 +88,15 @@ impl Pharos {
         let database = Database::connect(url, options, Arc::clone(&environment.random)).await?;
         database.probe().await?;
         database.migrate_up().await?;
-        Self::on(database, environment).await
+        let pharos = Self::on(database, environment).await?;
+        pharos.index_waiting_beside().await?;
+        Ok(pharos)
     }
 
     /// A library on a database whose schema is up to date.
     pub async fn on(database: Database, environment: Environment) -> Result<Self, Error> {
         let secret = cursor_secret(&database, &environment).await?;
-        let search: Arc<dyn FullTextSearch> =
-            Arc::from(search::full_text_search(database.backend()));
+        let search = search::strategy_of(&database);
         if let Some(statement) = search.renumber_changes() {
             database
                 .write(move |transaction| async move {
@@ -119,7 +120,7 @@ impl Pharos {
             creates: library::creator(&database, Arc::clone(&search)),
             key_checks: accounts::checker(&database),
             last_uses: LastUses::default(),
-            json: json::json_match(database.backend()),
+            json: json::strategy_of(&database),
             search,
             clock: environment.clock,
             random: environment.random,

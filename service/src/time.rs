@@ -23,11 +23,17 @@ pub fn format_timestamp(time: DateTime<Utc>) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Parses what [`format_timestamp`] writes, and any other RFC 3339 time; truncated to microseconds.
+/// Parses what [`format_timestamp`] writes, and any other RFC 3339 time of the years 0000 to 9999 in UTC; truncated to
+/// microseconds. A leap second is the first second of the next minute, as PostgreSQL has it.
 pub fn parse_timestamp(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|time| time.with_timezone(&Utc).trunc_subsecs(6))
+    let time = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+    let time = match time.nanosecond().checked_sub(1_000_000_000) {
+        Some(beyond) => DateTime::from_timestamp(time.timestamp() + 1, beyond)?,
+        None => time,
+    };
+    (0..=9_999)
+        .contains(&time.year())
+        .then(|| time.trunc_subsecs(6))
 }
 
 /// Serde for a timestamp field: RFC 3339 in UTC with six fraction digits.
@@ -69,5 +75,15 @@ mod tests {
         let text = time.map(format_timestamp);
         assert_eq!(text.as_deref(), Some("2026-01-02T02:04:05.000607Z"));
         assert_eq!(text.as_deref().and_then(parse_timestamp), time);
+    }
+
+    #[test]
+    fn leap_seconds_and_far_years_are_the_same_on_both_databases() {
+        let read = |text| parse_timestamp(text).map(format_timestamp);
+        let leap = read("2016-12-31T23:59:60.5Z");
+        assert_eq!(leap.as_deref(), Some("2017-01-01T00:00:00.500000Z"));
+        assert_eq!(read("9999-12-31T23:59:60Z"), None);
+        assert_eq!(read("9999-12-31T23:59:59-00:01"), None);
+        assert_eq!(read("0000-01-01T00:00:00+00:01"), None);
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use serde_json::{Map, Value as Json, json};
-use service::json::json_match;
+use service::json::{JsonColumn, JsonPath, JsonTest, json_match};
 use uuid::Uuid;
 
 use super::comparable;
@@ -210,8 +210,8 @@ async fn containing(world: &World, source: &str, value: &Json) -> Result<Vec<Uui
     use entity::resources::{Column, Entity};
 
     let database = world.pharos.database();
-    let contains =
-        json_match(database.backend()).contains(Expr::col((Entity, Column::Metadata)), value);
+    let test = JsonTest::Contains(JsonPath::new(), value.clone());
+    let contains = json_match(database.backend()).passes(JsonColumn::Metadata, &test);
     let select = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)

@@ -12,7 +12,7 @@ use service::library::{ListRequest, Rendered, Resource, ResourceFields};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
-use crate::input::{IfMatch, JsonBody, Parameters, PathId, is_unchanged};
+use crate::input::{ChangeBody, IfMatch, JsonBody, Parameters, PathId, is_unchanged};
 use crate::output::{json, linked, located, versioned};
 use crate::problem::Problem;
 
@@ -104,6 +104,7 @@ pub async fn list_resources(
         limit: parameters.number("limit")?,
         cursor: parameters.text("cursor")?,
         total: parameters.flag("total")?,
+        viewer: Some(caller.0.user_id),
     };
     parameters.finish()?;
     let page = pharos.list_resources(&list).await?;
@@ -166,9 +167,11 @@ pub async fn find_resource(
     Ok(response)
 }
 
-/// Changes a resource by a merge patch (RFC 7396): null removes, metadata merges by key. `If-Match` is needed.
+/// Changes a resource by a merge patch (RFC 7396: null removes, metadata merges by key), or by the operations `add`,
+/// `remove`, `replace` and `test` of a JSON Patch (RFC 6902). It is applied to what is stored when its turn comes, so
+/// that with `If-Match: *` none is lost. `If-Match` is needed.
 #[utoipa::path(tag = "resources", params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version that was read, or `*`")),
-    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"), security(("key" = [])), responses(
+    request_body(content((serde_json::Value = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
     (status = 200, description = "Changed", body = Resource, headers(("ETag" = String))),
     (status = "4XX", description = "The request was refused: 412 when the version is stale, 428 without If-Match", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
@@ -176,7 +179,7 @@ pub async fn find_resource(
 #[patch("/resources/{id}")]
 pub async fn patch_resource(
     request: HttpRequest,
-    Caller(actor, (id, if_match, body)): Caller<(PathId, IfMatch, JsonBody)>,
+    Caller(actor, (id, if_match, body)): Caller<(PathId, IfMatch, ChangeBody)>,
     pharos: Data<Pharos>,
 ) -> Result<HttpResponse, Problem> {
     actor.require(Scope::LibraryWrite)?;

@@ -111,6 +111,7 @@ pub async fn search_library(
         filter: parameters.text("filter")?,
         limit: parameters.number("limit")?,
         cursor: parameters.text("cursor")?,
+        viewer: Some(caller.0.user_id),
     };
     if !matches!(parameters.text("kind")?.as_deref(), None | Some("resource")) {
         return Err(Problem::parameter("kind", "enum", "expected resource"));

@@ -10,6 +10,7 @@ mod error;
 mod gathered;
 mod migrate;
 pub mod observe;
+mod online;
 mod options;
 mod pending_lists;
 mod postgres_driver;
@@ -57,6 +58,7 @@ struct Inner {
     url: DatabaseUrl,
     observer: Arc<Observer>,
     engine: Engine,
+    indexes_json: bool,
     runtime: tokio::runtime::Handle,
 }
 
@@ -87,6 +89,7 @@ impl Database {
             url: url.clone(),
             observer,
             engine,
+            indexes_json: options.json_index,
             runtime: tokio::runtime::Handle::current(),
         };
         Ok(Self {
@@ -130,6 +133,11 @@ impl Database {
             Engine::Sqlite { .. } => DatabaseBackend::Sqlite,
             Engine::Postgres(_) => DatabaseBackend::Postgres,
         }
+    }
+
+    /// Whether Pharos keeps an index over JSON where the database has none of its own.
+    pub(crate) fn indexes_json(&self) -> bool {
+        self.inner.indexes_json
     }
 
     /// Where the database is; prints without the password.
@@ -254,6 +262,20 @@ impl Database {
             Engine::Sqlite { writer, .. } => writer.write(work).await,
             Engine::Postgres(pool) => pool.write(work).await,
         }
+    }
+
+    /// How the database would run a reading statement, line by line in its own words.
+    pub async fn explain(&self, mut statement: Statement) -> Result<Vec<String>, DatabaseError> {
+        let (prefix, column) = match &self.inner.engine {
+            Engine::Sqlite { .. } => ("EXPLAIN QUERY PLAN ", 3),
+            Engine::Postgres(_) => ("EXPLAIN ", 0),
+        };
+        statement.sql.insert_str(0, prefix);
+        self.fold(statement, move |lines: &mut Vec<String>, row| {
+            lines.push(row.get(column)?);
+            Ok(())
+        })
+        .await
     }
 
     /// Refreshes the planner's statistics, and on PostgreSQL empties the pending list of the token index: worth it

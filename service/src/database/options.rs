@@ -1,7 +1,7 @@
 //! How the database is used: pool sizes and time limits.
 //!
 //! `DATABASE_MAX_CONNECTIONS`, `DATABASE_MIN_CONNECTIONS`, `DATABASE_ACQUIRE_TIMEOUT`, `DATABASE_IDLE_TIMEOUT`,
-//! `DATABASE_MAX_LIFETIME`, `DATABASE_STATEMENT_TIMEOUT`, `SLOW_QUERY_THRESHOLD`
+//! `DATABASE_MAX_LIFETIME`, `DATABASE_STATEMENT_TIMEOUT`, `SLOW_QUERY_THRESHOLD`, `PHAROS_JSON_INDEX`
 
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct DatabaseOptions {
     pub statement_timeout: Duration,
     /// A statement that takes at least this long is logged as slow.
     pub slow_query_threshold: Duration,
+    /// Whether SQLite keeps an index over JSON; without it filters over metadata look at every row.
+    pub json_index: bool,
 }
 
 impl Default for DatabaseOptions {
@@ -37,6 +39,7 @@ impl Default for DatabaseOptions {
             max_lifetime: Duration::from_secs(3_600),
             statement_timeout: Duration::from_secs(30),
             slow_query_threshold: Duration::from_secs(1),
+            json_index: true,
         }
     }
 }

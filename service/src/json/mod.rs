@@ -1,17 +1,27 @@
 //! Questions about JSON columns with one meaning on both databases: PostgreSQL's JSONB meaning.
-//!
-//! No condition is ever NULL: what is absent simply does not match, so that NOT means what people expect.
 
 pub mod canonical;
+mod document;
 pub mod filter;
+pub mod index;
+mod lookup;
+pub mod number;
+mod patch;
 mod postgres;
 mod sqlite;
+mod tokens;
 
 use sea_orm::DatabaseBackend;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, SelectStatement};
 use serde_json::Value as Json;
 
+use crate::database::Database;
+
+pub use self::lookup::{Lookup, Lookups};
+pub use self::patch::Change;
+pub(crate) use self::patch::merge;
 pub(crate) use self::sqlite::register_sqlite_functions;
+pub(crate) use self::tokens::tokens_of;
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +33,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    fn operator(self) -> &'static str {
+    pub(crate) fn operator(self) -> &'static str {
         match self {
             Self::Less => "<",
             Self::LessOrEqual => "<=",
@@ -33,26 +43,100 @@ impl Comparison {
     }
 }
 
-/// Conditions over a JSON column. A path is a list of object keys; where an array stands, a key that is an
-/// integer counts its elements from 0, a negative one from the end.
+/// Where in a text another one has to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Beginning,
+    End,
+    Anywhere,
+}
+
+/// A list of object keys; where an array stands, a key that is an integer counts its elements from 0, a negative one
+/// from the end. An empty path is the whole column.
+pub type JsonPath = Vec<String>;
+
+/// A question about one JSON column. What is absent passes no test.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JsonTest {
+    /// The value at the path contains this one as JSONB's `@>` has it: objects by their keys, arrays as sets, scalars
+    /// by value (1 equals 1.0).
+    Contains(JsonPath, Json),
+    /// The value at the path is contained in this one: `<@`.
+    Contained(JsonPath, Json),
+    /// There is a value other than null.
+    Exists(JsonPath),
+    /// The value equals this one.
+    Equals(JsonPath, Json),
+    /// The value is of this one's type (number or string) and compares so: numbers by size, strings by code point.
+    Compares(JsonPath, Comparison, Json),
+    /// The value is a string with this text in this place.
+    Matches(JsonPath, Part, String),
+    /// The value equals this one, is an array with such an element, or is an object with such a key.
+    Has(JsonPath, Json),
+    /// An object with one of these keys, an array with one of these strings, or one of these strings: `?|`.
+    HasAny(JsonPath, Vec<String>),
+    /// The same for all of them: `?&`.
+    HasAll(JsonPath, Vec<String>),
+}
+
+/// A JSON column of `resources` that can be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JsonColumn {
+    Metadata,
+    Subject,
+    Relation,
+}
+
+impl JsonColumn {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Subject => "subject",
+            Self::Relation => "relation",
+        }
+    }
+
+    fn column(self) -> Expr {
+        use entity::resources::{Column, Entity};
+
+        let column = match self {
+            Self::Metadata => Column::Metadata,
+            Self::Subject => Column::Subject,
+            Self::Relation => Column::Relation,
+        };
+        Expr::col((Entity, column))
+    }
+}
+
+/// How a database decides about JSON, and how its index over JSON is asked.
 pub trait JsonMatch: Send + Sync {
-    /// The column contains `value` as JSONB's `@>` has it: objects by their keys, arrays as sets, scalars by value
-    /// (1 equals 1.0).
-    fn contains(&self, column: Expr, value: &Json) -> Expr;
+    /// A condition that is true where the test is passed, and false or NULL where it is not; see [`fails`].
+    fn passes(&self, column: JsonColumn, test: &JsonTest) -> Expr;
 
-    /// There is a value other than null at `path`.
-    fn exists(&self, column: Expr, path: &[String]) -> Expr;
+    /// What the index over JSON has to be asked for the resources that may pass. `None` where the database finds its
+    /// indexes by itself, or where the index knows nothing.
+    fn lookups(&self, column: JsonColumn, test: &JsonTest) -> Option<Lookups>;
 
-    /// The value at `path` equals `value`.
-    fn equals(&self, column: Expr, path: &[String], value: &Json) -> Expr;
+    /// A SELECT of the document numbers behind a lookup.
+    fn documents(&self, lookup: &Lookup) -> SelectStatement;
 
-    /// The value at `path` is of `value`'s type (number or string) and compares so: numbers by size, strings by
-    /// code point.
-    fn compares(&self, column: Expr, path: &[String], comparison: Comparison, value: &Json)
-    -> Expr;
+    /// A SELECT of the ids of resources that wait to be indexed, where the index is Pharos's own.
+    fn waiting(&self) -> Option<SelectStatement>;
 
-    /// The value at `path` equals `value`, is an array with such an element, or is an object with such a key.
-    fn has(&self, column: Expr, path: &[String], value: &Json) -> Expr;
+    /// What makes and what drops the indexes of a declared path, each to be run outside of a transaction.
+    fn declared_indexes(&self, column: JsonColumn, path: &[String]) -> Vec<DeclaredIndex>;
+}
+
+/// An index of a declared path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredIndex {
+    pub create: String,
+    pub drop: String,
+}
+
+/// The opposite of a condition that may be NULL.
+pub fn fails(condition: Expr) -> Expr {
+    Expr::from(Func::coalesce([condition, Expr::val(false)])).not()
 }
 
 /// The element that a key of a path means where an array stands, by PostgreSQL's rules for `#>`.
@@ -66,6 +150,16 @@ fn array_index(key: &str) -> Option<i64> {
 pub fn json_match(backend: DatabaseBackend) -> Box<dyn JsonMatch> {
     match backend {
         DatabaseBackend::Postgres => Box::new(postgres::PostgresJson),
-        _ => Box::new(sqlite::SqliteJson),
+        _ => Box::new(sqlite::SqliteJson { has_index: true }),
+    }
+}
+
+/// The strategy for an open database.
+pub(crate) fn strategy_of(database: &Database) -> Box<dyn JsonMatch> {
+    match database.backend() {
+        DatabaseBackend::Postgres => Box::new(postgres::PostgresJson),
+        _ => Box::new(sqlite::SqliteJson {
+            has_index: database.indexes_json(),
+        }),
     }
 }

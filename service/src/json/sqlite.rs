@@ -1,48 +1,207 @@
-//! JSON matching by a function of our own, since SQLite has no containment.
+//! JSON on SQLite: a function of our own decides, an FTS5 table over [`super::tokens`] narrows.
 //!
-//! `pharos_json_match(document, operation, path, value)` works on JSON text; its meaning is JSONB's.
+//! `pharos_json_match(document, operation, path, value)` works on JSON text; its meaning is JSONB's. It stands in no
+//! schema object, so that other tools can still open the file.
 
 use std::cmp::Ordering;
 
 use rusqlite::functions::FunctionFlags;
-use sea_orm::sea_query::{Expr, Func};
-use serde_json::{Number, Value as Json};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement};
+use serde_json::Value as Json;
 
-use super::{Comparison, JsonMatch};
+use super::lookup::TokenExpression;
+use super::tokens::Place;
+use super::{
+    Comparison, DeclaredIndex, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups, Part, array_index,
+    document,
+};
 
 const FUNCTION: &str = "pharos_json_match";
 
-pub(super) struct SqliteJson;
+/// Paths that an integer key may mean, as it may be a key or count the elements of an array; with more of them the
+/// index is not asked.
+const MOST_PLACES: usize = 8;
+
+pub(super) struct SqliteJson {
+    /// Whether `json_index` is kept.
+    pub has_index: bool,
+}
 
 impl JsonMatch for SqliteJson {
-    fn contains(&self, column: Expr, value: &Json) -> Expr {
-        call(column, "contains", &[], value)
+    fn passes(&self, column: JsonColumn, test: &JsonTest) -> Expr {
+        let column = column.column();
+        match test {
+            JsonTest::Contains(path, value) => call(column, "@>", path, value.clone()),
+            JsonTest::Contained(path, value) => call(column, "<@", path, value.clone()),
+            JsonTest::Exists(path) => call(column, "exists", path, Json::Null),
+            JsonTest::Equals(path, value) => call(column, "=", path, value.clone()),
+            JsonTest::Compares(path, comparison, value) => {
+                call(column, comparison.operator(), path, value.clone())
+            }
+            JsonTest::Matches(path, part, text) => {
+                let operation = match part {
+                    Part::Beginning => "begins",
+                    Part::End => "ends",
+                    Part::Anywhere => "includes",
+                };
+                call(column, operation, path, Json::from(text.as_str()))
+            }
+            JsonTest::Has(path, value) => call(column, "has", path, value.clone()),
+            JsonTest::HasAny(path, keys) => call(column, "any", path, Json::from(keys.as_slice())),
+            JsonTest::HasAll(path, keys) => call(column, "all", path, Json::from(keys.as_slice())),
+        }
     }
 
-    fn exists(&self, column: Expr, path: &[String]) -> Expr {
-        call(column, "exists", path, &Json::Null)
+    fn lookups(&self, column: JsonColumn, test: &JsonTest) -> Option<Lookups> {
+        let any_place = |path: &[String], of: &dyn Fn(Place) -> Option<Lookups>| {
+            Lookups::or(places(column, path)?.into_iter().map(of).collect())
+        };
+        if !self.has_index {
+            return None;
+        }
+        match test {
+            JsonTest::Contains(path, value) => any_place(path, &|place| {
+                contains_lookups(place, value, path.is_empty())
+            }),
+            JsonTest::Contained(..) => None,
+            JsonTest::Exists(path) if path.is_empty() => None,
+            JsonTest::Exists(path) => any_place(path, &|place| Some(Lookups::token(place.token()))),
+            JsonTest::Equals(path, value) => any_place(path, &|place| match value {
+                Json::Array(_) | Json::Object(_) => contains_lookups(place, value, path.is_empty()),
+                scalar => place.scalar_token(scalar).map(Lookups::token),
+            }),
+            JsonTest::Compares(path, comparison, value) => any_place(path, &|place| {
+                let (from, to) = place.range(*comparison, value)?;
+                let place = only_value(path, &from);
+                Some(Lookups::One(Lookup::Range { from, to, place }))
+            }),
+            JsonTest::Matches(path, Part::Beginning, text) => any_place(path, &|place| {
+                let (from, to) = place.beginning(text);
+                let place = only_value(path, &from);
+                Some(Lookups::One(Lookup::Range { from, to, place }))
+            }),
+            JsonTest::Matches(path, ..) if path.is_empty() => None,
+            JsonTest::Matches(path, ..) => {
+                any_place(path, &|place| Some(Lookups::token(place.token())))
+            }
+            JsonTest::Has(path, value) => any_place(path, &|place| has_lookups(place, value)),
+            JsonTest::HasAny(path, keys) => any_place(path, &|place| {
+                let each = keys.iter().map(|key| key_lookups(place, key));
+                Lookups::or(each.collect())
+            }),
+            JsonTest::HasAll(path, keys) => any_place(path, &|place| {
+                let each = keys.iter().map(|key| key_lookups(place, key));
+                Lookups::and(each.collect())
+            }),
+        }
     }
 
-    fn equals(&self, column: Expr, path: &[String], value: &Json) -> Expr {
-        call(column, "=", path, value)
+    fn documents(&self, lookup: &Lookup) -> SelectStatement {
+        let mut select = Query::select();
+        match lookup {
+            Lookup::Tokens(expression) => select
+                .column(Alias::new("rowid"))
+                .from(Alias::new("json_index"))
+                .and_where(Expr::cust_with_values(
+                    "json_index MATCH ?",
+                    [match_expression(expression)],
+                )),
+            Lookup::Range { from, to, .. } => select
+                .column(Alias::new("doc"))
+                .from(Alias::new("json_terms"))
+                .and_where(Expr::col(Alias::new("term")).gte(from.as_str()))
+                .and_where(Expr::col(Alias::new("term")).lte(to.as_str())),
+        };
+        select.take()
     }
 
-    fn compares(
-        &self,
-        column: Expr,
-        path: &[String],
-        comparison: Comparison,
-        value: &Json,
-    ) -> Expr {
-        call(column, comparison.operator(), path, value)
+    fn waiting(&self) -> Option<SelectStatement> {
+        self.has_index.then(|| {
+            Query::select()
+                .column(Alias::new("resource_id"))
+                .from(Alias::new("json_unindexed"))
+                .take()
+        })
     }
 
-    fn has(&self, column: Expr, path: &[String], value: &Json) -> Expr {
-        call(column, "has", path, value)
+    fn declared_indexes(&self, _: JsonColumn, _: &[String]) -> Vec<DeclaredIndex> {
+        Vec::new()
     }
 }
 
-fn call(column: Expr, operation: &'static str, path: &[String], value: &Json) -> Expr {
+/// The beginning that all tokens of a range share, when a document that matches has one of them alone: an array is
+/// no value that compares, so none can stand along the path or at its end, unless an integer goes into it.
+fn only_value(path: &[String], token: &str) -> Option<String> {
+    let keys_only = path.iter().all(|key| array_index(key).is_none());
+    keys_only.then(|| token[..Place::KIND_END].to_owned())
+}
+
+/// The places in the index that a path may mean.
+fn places(column: JsonColumn, path: &[String]) -> Option<Vec<Place>> {
+    let mut places = vec![Place::of(column)];
+    for key in path {
+        let below: Vec<Place> = places.iter().map(|place| place.key(key)).collect();
+        if array_index(key).is_some() {
+            places.extend(below);
+        } else {
+            places = below;
+        }
+    }
+    (places.len() <= MOST_PLACES).then_some(places)
+}
+
+fn contains_lookups(place: Place, value: &Json, is_column: bool) -> Option<Lookups> {
+    match value {
+        Json::Object(members) if members.is_empty() => {
+            (!is_column).then(|| Lookups::token(place.token()))
+        }
+        Json::Array(items) if items.is_empty() => {
+            (!is_column).then(|| Lookups::token(place.token()))
+        }
+        Json::Object(members) => Lookups::and(
+            members
+                .iter()
+                .map(|(key, member)| contains_lookups(place.key(key), member, false))
+                .collect(),
+        ),
+        Json::Array(items) => Lookups::and(
+            items
+                .iter()
+                .map(|item| contains_lookups(place, item, is_column))
+                .collect(),
+        ),
+        scalar => place.scalar_token(scalar).map(Lookups::token),
+    }
+}
+
+fn has_lookups(place: Place, value: &Json) -> Option<Lookups> {
+    let scalar = place.scalar_token(value).map(Lookups::token);
+    match value {
+        Json::String(key) => {
+            Lookups::or(vec![scalar, Some(Lookups::token(place.key(key).token()))])
+        }
+        _ => scalar,
+    }
+}
+
+fn key_lookups(place: Place, key: &str) -> Option<Lookups> {
+    has_lookups(place, &Json::from(key))
+}
+
+/// Tokens consist of letters and digits.
+fn match_expression(expression: &TokenExpression) -> String {
+    let list = |parts: &[TokenExpression], operator: &str| {
+        let parts: Vec<String> = parts.iter().map(match_expression).collect();
+        format!("({})", parts.join(operator))
+    };
+    match expression {
+        TokenExpression::Token(token) => format!("\"{token}\""),
+        TokenExpression::And(parts) => list(parts, " AND "),
+        TokenExpression::Or(parts) => list(parts, " OR "),
+    }
+}
+
+fn call(column: Expr, operation: &'static str, path: &[String], value: Json) -> Expr {
     Expr::from(Func::cust(FUNCTION).args([
         column,
         Expr::val(operation),
@@ -62,10 +221,15 @@ pub(crate) fn register_sqlite_functions(connection: &rusqlite::Connection) -> ru
             rusqlite::types::ValueRef::Null => return Ok(false),
             value => serde_json::from_str(value.as_str()?).map_err(parse)?,
         };
-        let path: Vec<String> =
-            serde_json::from_str(context.get_raw(2).as_str()?).map_err(parse)?;
-        let value: Json = serde_json::from_str(context.get_raw(3).as_str()?).map_err(parse)?;
-        Ok(matches(
+        // The path and the value are the same for every row of a statement.
+        let path =
+            context.get_or_create_aux(2, |value| -> Result<Vec<String>, rusqlite::Error> {
+                serde_json::from_str(value.as_str()?).map_err(parse)
+            })?;
+        let value = context.get_or_create_aux(3, |value| -> Result<Json, rusqlite::Error> {
+            serde_json::from_str(value.as_str()?).map_err(parse)
+        })?;
+        Ok(passes(
             &document,
             context.get_raw(1).as_str()?,
             &path,
@@ -74,109 +238,37 @@ pub(crate) fn register_sqlite_functions(connection: &rusqlite::Connection) -> ru
     })
 }
 
-fn matches(document: &Json, operation: &str, path: &[String], value: &Json) -> bool {
-    let Some(found) = at_path(document, path) else {
+fn passes(document: &Json, operation: &str, path: &[String], value: &Json) -> bool {
+    let Some(found) = document::at_path(document, path) else {
         return false;
     };
+    let text = || found.as_str().zip(value.as_str());
+    let mut keys = value.as_array().into_iter().flatten();
+    let has_key = |key: &Json| {
+        key.as_str()
+            .is_some_and(|key| document::has_key(found, key))
+    };
+    let order = || document::compare(found, value);
     match operation {
-        "contains" => contains(found, value, true),
+        "@>" => document::contains(found, value),
+        "<@" => document::contains(value, found),
         "exists" => !found.is_null(),
-        "=" => equal(found, value),
-        "has" => has(found, value),
-        _ => compare(found, value).is_some_and(|order| match operation {
-            "<" => order == Ordering::Less,
-            "<=" => order != Ordering::Greater,
-            ">" => order == Ordering::Greater,
-            ">=" => order != Ordering::Less,
-            _ => false,
-        }),
+        "=" => document::equal(found, value),
+        "has" => document::has(found, value),
+        "any" => keys.any(has_key),
+        "all" => keys.all(has_key),
+        "begins" => text().is_some_and(|(found, text)| found.starts_with(text)),
+        "ends" => text().is_some_and(|(found, text)| found.ends_with(text)),
+        "includes" => text().is_some_and(|(found, text)| found.contains(text)),
+        other => order().is_some_and(|order| compares(order, other)),
     }
 }
 
-fn at_path<'j>(document: &'j Json, path: &[String]) -> Option<&'j Json> {
-    path.iter().try_fold(document, |value, key| match value {
-        Json::Object(members) => members.get(key),
-        Json::Array(items) => {
-            let index = super::array_index(key)?;
-            let index = if index < 0 {
-                i64::try_from(items.len()).ok()? + index
-            } else {
-                index
-            };
-            items.get(usize::try_from(index).ok()?)
-        }
-        _ => None,
-    })
-}
-
-fn has(found: &Json, value: &Json) -> bool {
-    match (found, value) {
-        (Json::Array(items), _) => items.iter().any(|item| equal(item, value)),
-        (Json::Object(members), Json::String(key)) => members.contains_key(key),
-        _ => equal(found, value),
+fn compares(order: Ordering, operator: &str) -> bool {
+    let of = |comparison: Comparison| comparison.operator() == operator;
+    match order {
+        Ordering::Less => of(Comparison::Less) || of(Comparison::LessOrEqual),
+        Ordering::Equal => of(Comparison::LessOrEqual) || of(Comparison::GreaterOrEqual),
+        Ordering::Greater => of(Comparison::Greater) || of(Comparison::GreaterOrEqual),
     }
-}
-
-/// `@>` of JSONB: <https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT>. An array may contain
-/// a bare scalar at the top level only.
-fn contains(left: &Json, right: &Json, top: bool) -> bool {
-    match (left, right) {
-        (Json::Object(left), Json::Object(right)) => right.iter().all(|(key, value)| {
-            left.get(key)
-                .is_some_and(|found| contains(found, value, false))
-        }),
-        (Json::Array(left), Json::Array(right)) => right
-            .iter()
-            .all(|value| left.iter().any(|found| contains(found, value, false))),
-        (Json::Array(left), scalar) if top && !scalar.is_object() => {
-            left.iter().any(|found| equal(found, scalar))
-        }
-        _ => equal(left, right),
-    }
-}
-
-fn equal(left: &Json, right: &Json) -> bool {
-    match (left, right) {
-        (Json::Number(left), Json::Number(right)) => {
-            compare_numbers(left, right) == Some(Ordering::Equal)
-        }
-        (Json::Array(left), Json::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| equal(left, right))
-        }
-        (Json::Object(left), Json::Object(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
-        }
-        _ => left == right,
-    }
-}
-
-fn compare(left: &Json, right: &Json) -> Option<Ordering> {
-    match (left, right) {
-        (Json::Number(left), Json::Number(right)) => compare_numbers(left, right),
-        (Json::String(left), Json::String(right)) => Some(left.cmp(right)),
-        _ => None,
-    }
-}
-
-/// Compares by value; integers of 64 bits exactly.
-fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
-    match (integer(left), integer(right)) {
-        (Some(left), Some(right)) => Some(left.cmp(&right)),
-        _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
-    }
-}
-
-fn integer(number: &Number) -> Option<i128> {
-    if let Some(integer) = number.as_i128() {
-        return Some(integer);
-    }
-    let float = number.as_f64()?;
-    (float.fract() == 0.0 && float.abs() < 1e30).then_some(float as i128)
 }

@@ -7,6 +7,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Fault};
 use crate::json::canonical::{DEEPEST, JsonFault, canonicalise};
+use crate::json::number::MOST_DIGITS;
+use crate::json::{Change, merge};
 
 /// Characters in a title or another short text at most.
 const LONGEST_TEXT: usize = 4_000;
@@ -180,28 +182,19 @@ impl ResourceFields {
         Self::from_json(merged)
     }
 
+    /// Applies a change. What a merge patch names with null, and what an operation removes, becomes absent.
+    pub fn changed(&self, change: &Change) -> Result<Self, Error> {
+        if let Change::Merge(patch) = change {
+            return self.merge_patch(patch.clone());
+        }
+        let fields =
+            serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
+        Self::from_json(change.apply(fields)?)
+    }
+
     /// The year of `date`, negative before the common era.
     pub fn year(&self) -> Option<i64> {
         self.date.as_deref().and_then(date_year)
-    }
-}
-
-/// RFC 7396, section 2.
-fn merge(target: &mut Json, patch: Json) {
-    let Json::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Json::Object(Map::new());
-    }
-    let Json::Object(target) = target else { return };
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(&key);
-        } else {
-            merge(target.entry(key).or_insert(Json::Null), value);
-        }
     }
 }
 
@@ -395,6 +388,11 @@ impl Reader {
                 return Json::Object(Map::new());
             }
         };
+        // Before its numbers are written out, too: a short one may become a thousand digits.
+        if metadata.to_string().len() > LARGEST_METADATA {
+            self.metadata_too_long();
+            return metadata;
+        }
         match canonicalise(&mut metadata) {
             Ok(()) => {}
             Err(JsonFault::Nul) => {
@@ -411,15 +409,28 @@ impl Reader {
                     format!("at most {DEEPEST} levels of nesting are allowed"),
                 );
             }
+            Err(JsonFault::TooManyDigits) => {
+                self.fault(
+                    "metadata",
+                    "out_of_range",
+                    format!(
+                        "a number may have at most {MOST_DIGITS} digits before and after its point"
+                    ),
+                );
+            }
         }
         if metadata.to_string().len() > LARGEST_METADATA {
-            self.fault(
-                "metadata",
-                "too_long",
-                format!("at most {LARGEST_METADATA} bytes of JSON are allowed"),
-            );
+            self.metadata_too_long();
         }
         metadata
+    }
+
+    fn metadata_too_long(&mut self) {
+        self.fault(
+            "metadata",
+            "too_long",
+            format!("at most {LARGEST_METADATA} bytes of JSON are allowed"),
+        );
     }
 
     fn finish(mut self) -> Result<(), Error> {

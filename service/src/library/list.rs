@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::resources::Column;
-use sea_orm::Value;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, NullOrdering, Order, Query, SelectStatement};
+use sea_orm::{Statement, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::record::{self, Rendered, Resource, Stamp, resource_columns, stamp_col
 use crate::Pharos;
 use crate::database::{DatabaseError, FromRow, Row};
 use crate::error::{Error, Fault};
-use crate::json::filter;
+use crate::json::filter::Reach;
 use crate::time::parse_timestamp;
 
 /// Items on a page when the request does not say.
@@ -59,6 +59,8 @@ pub struct ListRequest {
     pub cursor: Option<String>,
     /// Whether to count all matches.
     pub total: bool,
+    /// Who asks; decides which collections a filter sees. `None` sees all.
+    pub viewer: Option<Uuid>,
 }
 
 /// One page of a list.
@@ -145,20 +147,11 @@ impl Pharos {
             request.filter.as_deref().unwrap_or(""),
             sort
         );
-        let condition = match request.filter.as_deref().map(str::trim) {
-            None | Some("") => None,
-            Some(text) => Some(filter::compile(text, &*self.json)?),
+        let position = match &request.cursor {
+            Some(cursor) => Some(self.cursors.read(&binding, cursor)?),
+            None => None,
         };
-        let mut query = Query::select();
-        query
-            .from(entity::resources::Entity)
-            .and_where_option(condition.clone());
-        if let Some(cursor) = &request.cursor {
-            let position = self.cursors.read(&binding, cursor)?;
-            query.and_where(after(&keys, &position)?);
-        }
-        order(&mut query, &keys);
-        query.limit(limit + 1);
+        let query = self.page_query(request, &keys, position, limit).await?;
         let items = self.read_page(query, &keys, limit + 1).await?;
         let mut page = Page::cut(items, limit, |last| {
             let value = |key: &SortKey| last.sort_value(key.column);
@@ -166,36 +159,61 @@ impl Pharos {
             self.cursors.write(&binding, &Json::Array(position))
         });
         if request.total {
-            page.total = Some(self.count_resources(condition).await?);
+            page.total = Some(self.count_resources(request).await?);
         }
         Ok(page)
     }
 
-    /// The rows of a query without columns, of which there are at most `rows`.
-    async fn read_page(
+    /// How the database would read a first page, line by line in its own words.
+    pub async fn explain_resources(&self, request: &ListRequest) -> Result<Vec<String>, Error> {
+        let keys = parse_sort(request.sort.as_deref().unwrap_or("-created_at"))?;
+        let limit = checked_limit(request.limit)?;
+        let query = self.page_query(request, &keys, None, limit).await?;
+        let statement = match self.positions(&query, limit + 1) {
+            Some(statement) => statement,
+            None => self.whole_rows(query, &keys, limit + 1),
+        };
+        Ok(self.database.explain(statement).await?)
+    }
+
+    /// A SELECT of one row more than the page takes, still without columns.
+    async fn page_query(
         &self,
-        mut query: SelectStatement,
+        request: &ListRequest,
         keys: &[SortKey],
-        rows: u64,
-    ) -> Result<Vec<Arc<Rendered>>, Error> {
-        let id = (entity::resources::Entity, Column::Id);
-        if let Some(row_stamp) = self.database.row_stamp("resources") {
-            let positions = query
-                .clone()
-                .column(id)
-                .exprs(stamp_columns(row_stamp.clone()))
-                .take();
-            let positions = self.database.build_limited(&positions, rows);
-            for _ in 0..ATTEMPTS {
-                let positions: Vec<Position> = self.database.fetch_all(positions.clone()).await?;
-                let positions: Vec<_> = positions.iter().map(|at| (at.id, at.stamp)).collect();
-                let read = |ids| self.read_stamped(row_stamp.clone(), ids);
-                if let Some(found) = self.known_resources.values(&positions, read).await? {
-                    return Ok(found);
-                }
-            }
+        position: Option<Json>,
+        limit: u64,
+    ) -> Result<SelectStatement, Error> {
+        let condition = match request.filter.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(text) => Some(self.filter(text, request.viewer, Reach::FirstFew).await?),
+        };
+        let mut query = Query::select();
+        query
+            .from(entity::resources::Entity)
+            .and_where_option(condition);
+        if let Some(position) = position {
+            query.and_where(after(keys, &position)?);
         }
+        order(&mut query, keys);
+        query.limit(limit + 1);
+        Ok(query)
+    }
+
+    /// Which rows a page has, for looking up those that are known; `None` where that saves nothing.
+    fn positions(&self, query: &SelectStatement, rows: u64) -> Option<Statement> {
+        let row_stamp = self.database.row_stamp("resources")?;
+        let positions = query
+            .clone()
+            .column((entity::resources::Entity, Column::Id))
+            .exprs(stamp_columns(row_stamp))
+            .take();
+        Some(self.database.build_limited(&positions, rows))
+    }
+
+    fn whole_rows(&self, mut query: SelectStatement, keys: &[SortKey], rows: u64) -> Statement {
         if self.database.sorts_ids_first() {
+            let id = (entity::resources::Entity, Column::Id);
             let ids = query.column(id).take();
             query = Query::select();
             query
@@ -204,18 +222,35 @@ impl Pharos {
             order(&mut query, keys);
         }
         query.columns(resource_columns());
-        let found: Vec<Resource> = self
-            .database
-            .fetch_all(self.database.build_limited(&query, rows))
-            .await?;
+        self.database.build_limited(&query, rows)
+    }
+
+    /// The rows of a query without columns, of which there are at most `rows`.
+    async fn read_page(
+        &self,
+        query: SelectStatement,
+        keys: &[SortKey],
+        rows: u64,
+    ) -> Result<Vec<Arc<Rendered>>, Error> {
+        if let Some(positions) = self.positions(&query, rows) {
+            for _ in 0..ATTEMPTS {
+                let positions: Vec<Position> = self.database.fetch_all(positions.clone()).await?;
+                let positions: Vec<_> = positions.iter().map(|at| (at.id, at.stamp)).collect();
+                let read = |ids| self.read_stamped(ids);
+                if let Some(found) = self.known_resources.values(&positions, read).await? {
+                    return Ok(found);
+                }
+            }
+        }
+        let statement = self.whole_rows(query, keys, rows);
+        let found: Vec<Resource> = self.database.fetch_all(statement).await?;
         Ok(found.into_iter().map(|it| Arc::new(it.into())).collect())
     }
 
-    async fn read_stamped(
-        &self,
-        row_stamp: String,
-        ids: Vec<Uuid>,
-    ) -> Result<Vec<(Uuid, Stamp, Rendered)>, Error> {
+    async fn read_stamped(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Stamp, Rendered)>, Error> {
+        let Some(row_stamp) = self.database.row_stamp("resources") else {
+            return Ok(Vec::new());
+        };
         let id = Expr::col((entity::resources::Entity, Column::Id));
         let select = record::select()
             .exprs(stamp_columns(row_stamp))
@@ -235,7 +270,11 @@ impl Pharos {
         Ok(found.collect())
     }
 
-    async fn count_resources(&self, condition: Option<Expr>) -> Result<i64, Error> {
+    async fn count_resources(&self, request: &ListRequest) -> Result<i64, Error> {
+        let condition = match request.filter.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(text) => Some(self.filter(text, request.viewer, Reach::All).await?),
+        };
         let count = Query::select()
             .expr(Expr::from(Func::count(Expr::col((
                 entity::resources::Entity,

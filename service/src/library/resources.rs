@@ -17,7 +17,8 @@ use crate::database::{
     Batcher, BulkInsert, ColumnType, Database, DatabaseError, Form, Transaction,
 };
 use crate::error::Error;
-use crate::search::{self, Document, FullTextSearch, analyse};
+use crate::json::Change;
+use crate::search::{self, Document, FullTextSearch};
 
 /// A resource on its way into the database.
 #[derive(Clone)]
@@ -165,7 +166,7 @@ impl Pharos {
     ) -> NewResource {
         let now = self.clock.now();
         let id = crate::ids::new_id(now, &*self.random);
-        let document = Arc::new(analyse(&fields, 1));
+        let document = Arc::new(self.search.analyse(&fields, 1));
         let resource = Resource {
             id,
             fields,
@@ -185,28 +186,28 @@ impl Pharos {
         self.reads.call(id).await?.ok_or_else(|| not_found(id))
     }
 
-    /// Applies a merge patch (RFC 7396) when the stored version is an expected one. A patch that changes nothing leaves
-    /// the version as it is.
+    /// Applies a change when the stored version is an expected one. It is applied to what is stored when its turn comes,
+    /// so that none is lost. One that changes nothing leaves the version as it is.
     pub async fn patch_resource(
         &self,
         id: Uuid,
         expected: Expected,
-        patch: Json,
+        change: Change,
     ) -> Result<Resource, Error> {
         let now = self.clock.now();
         let search = Arc::clone(&self.search);
-        let (expected, patch) = (Arc::new(expected), Arc::new(patch));
+        let (expected, change) = (Arc::new(expected), Arc::new(change));
         self.database
             .write(move |transaction| {
-                let (search, expected, patch) = (
+                let (search, expected, change) = (
                     Arc::clone(&search),
                     Arc::clone(&expected),
-                    Arc::clone(&patch),
+                    Arc::clone(&change),
                 );
                 async move {
                     let current = lock(&transaction, id).await?;
                     expected.check(current.version)?;
-                    let fields = current.fields.merge_patch((*patch).clone())?;
+                    let fields = current.fields.changed(&change)?;
                     if fields == current.fields {
                         return Ok(current);
                     }
@@ -265,7 +266,7 @@ pub(crate) async fn update(
         .exec(transaction)
         .await
         .map_err(DatabaseError::from)?;
-    let document = analyse(&resource.fields, resource.version);
+    let document = search.analyse(&resource.fields, resource.version);
     search::reindex(search, transaction, resource.id, &document)
         .await
         .map_err(DatabaseError::from)?;

@@ -115,6 +115,8 @@ pub struct Document {
     pub length: i64,
     /// The version of the resource that this was made from.
     pub version: i64,
+    /// The tokens of its JSON columns, with spaces between, where the database keeps an index of them here.
+    pub json_tokens: Option<String>,
 }
 
 /// The text of a field as it is analysed and highlighted.
@@ -205,6 +207,7 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
         facets: pack_facets(fields),
         length: i64::try_from(length).unwrap_or(i64::MAX),
         version,
+        json_tokens: None,
     }
 }
 

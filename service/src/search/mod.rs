@@ -14,6 +14,8 @@ mod rank;
 mod service;
 mod sqlite;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query as SqlQuery, SelectStatement};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Value};
@@ -28,7 +30,8 @@ pub use self::service::{FacetCount, SearchItem, SearchReply, SearchRequest};
 pub(crate) use self::memory::{MemoryIndex, follower};
 pub(crate) use self::service::{KnownMatches, MatchStamps, stamper};
 
-use crate::database::{ColumnType, Transaction};
+use crate::database::{ColumnType, Database, Transaction};
+use crate::library::ResourceFields;
 
 pub(crate) const KIND_RESOURCE: &str = "resource";
 
@@ -73,6 +76,11 @@ pub trait FullTextSearch: Send + Sync {
     /// The SQL expression for the number below which no further change can appear.
     fn settled_changes(&self) -> &'static str;
 
+    /// A resource ready for the indexes of this database.
+    fn analyse(&self, fields: &ResourceFields, version: i64) -> Document {
+        analyse(fields, version)
+    }
+
     /// Comes before the changes of a transaction are written.
     async fn begin_change(&self, transaction: &Transaction) -> Result<(), DbErr>;
 
@@ -92,7 +100,17 @@ pub trait FullTextSearch: Send + Sync {
 pub fn full_text_search(backend: DatabaseBackend) -> Box<dyn FullTextSearch> {
     match backend {
         DatabaseBackend::Postgres => Box::new(postgres::PostgresSearch),
-        _ => Box::new(sqlite::SqliteSearch),
+        _ => Box::new(sqlite::SqliteSearch { indexes_json: true }),
+    }
+}
+
+/// The strategy for an open database.
+pub(crate) fn strategy_of(database: &Database) -> Arc<dyn FullTextSearch> {
+    match database.backend() {
+        DatabaseBackend::Postgres => Arc::new(postgres::PostgresSearch),
+        _ => Arc::new(sqlite::SqliteSearch {
+            indexes_json: database.indexes_json(),
+        }),
     }
 }
 

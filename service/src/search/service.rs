@@ -18,7 +18,7 @@ use super::{DOCUMENTS, KIND_RESOURCE};
 use crate::Pharos;
 use crate::database::{Batcher, Database, DatabaseError, FromRow, Row};
 use crate::error::{Error, Fault};
-use crate::json::filter;
+use crate::json::filter::Reach;
 use crate::known::{Bytes, Known};
 use crate::library::{Rendered, Resource, Stamp, padded, resource_columns, stamp_columns};
 
@@ -36,6 +36,8 @@ pub struct SearchRequest {
     /// 1 to 200; 25 when absent.
     pub limit: Option<u64>,
     pub cursor: Option<String>,
+    /// Who asks; decides which collections a filter sees. `None` sees all.
+    pub viewer: Option<Uuid>,
 }
 
 /// One page of matches.
@@ -180,23 +182,26 @@ impl Pharos {
         let candidates = Candidates::of(query);
         if candidates == Candidates::Nothing {
             // The filter is still checked.
-            self.filter_condition(request)?;
+            self.filter_condition(request).await?;
             return Ok(Matches::default());
         }
-        let select = self.candidate_select(&candidates, request)?;
+        let select = self.candidate_select(&candidates, request).await?;
         self.collect(select, query.clone(), !request.facets.is_empty())
             .await
     }
 
-    fn filter_condition(&self, request: &SearchRequest) -> Result<Option<Expr>, Error> {
+    async fn filter_condition(&self, request: &SearchRequest) -> Result<Option<Expr>, Error> {
         match request.filter.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
-            Some(text) => filter::compile(text, &*self.json).map(Some),
+            Some(text) => self
+                .filter(text, request.viewer, Reach::All)
+                .await
+                .map(Some),
         }
     }
 
     /// The candidates with what decides about them.
-    fn candidate_select(
+    async fn candidate_select(
         &self,
         candidates: &Candidates,
         request: &SearchRequest,
@@ -219,7 +224,7 @@ impl Pharos {
         if let Candidates::Having(tokens) = candidates {
             self.search.narrow(&mut select, tokens);
         }
-        if let Some(condition) = self.filter_condition(request)? {
+        if let Some(condition) = self.filter_condition(request).await? {
             let id = Expr::col((resources::Entity, resources::Column::Id));
             select.inner_join(
                 resources::Entity,

@@ -5,9 +5,11 @@ use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use uuid::Uuid;
 
 use super::candidates::TokenQuery;
-use super::document::Document;
+use super::document::{Document, analyse};
 use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
 use crate::database::{BulkInsert, Form, Transaction};
+use crate::json;
+use crate::library::ResourceFields;
 
 /// The change that is being written: the counter is moved on before it is read. The one writer makes changes visible
 /// in this order.
@@ -22,7 +24,10 @@ const INSERT: BulkInsert = BulkInsert {
     computed: &[("changed", NEXT_CHANGE)],
 };
 
-pub(super) struct SqliteSearch;
+/// The index over JSON goes with the document, because it is kept under the document's number.
+pub(super) struct SqliteSearch {
+    pub indexes_json: bool,
+}
 
 #[async_trait::async_trait]
 impl FullTextSearch for SqliteSearch {
@@ -45,6 +50,14 @@ impl FullTextSearch for SqliteSearch {
 
     fn settled_changes(&self) -> &'static str {
         SETTLED_CHANGES
+    }
+
+    fn analyse(&self, fields: &ResourceFields, version: i64) -> Document {
+        let mut document = analyse(fields, version);
+        if self.indexes_json {
+            document.json_tokens = Some(json::tokens_of(fields).join(" "));
+        }
+        document
     }
 
     async fn begin_change(&self, transaction: &Transaction) -> Result<(), DbErr> {
@@ -83,9 +96,35 @@ impl FullTextSearch for SqliteSearch {
                     ],
                 ))
                 .await?;
+            if let Some(tokens) = &document.json_tokens {
+                insert_json(transaction, *id, document.version, tokens).await?;
+            }
         }
         Ok(())
     }
+}
+
+/// Adds a document to the index over JSON, and takes it off the list of those that are not in it.
+async fn insert_json(
+    transaction: &Transaction,
+    id: Uuid,
+    version: i64,
+    tokens: &str,
+) -> Result<(), DbErr> {
+    let backend = transaction.get_database_backend();
+    let insert = Statement::from_sql_and_values(
+        backend,
+        "INSERT INTO json_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
+         WHERE resource_id = ?2 AND version = ?3",
+        [Value::from(tokens), Value::from(id), Value::from(version)],
+    );
+    transaction.defer(insert).await?;
+    let listed = Statement::from_sql_and_values(
+        backend,
+        "DELETE FROM json_unindexed WHERE resource_id = ?1",
+        [Value::from(id)],
+    );
+    transaction.execute_raw(listed).await.map(|_| ())
 }
 
 /// An FTS5 expression: every token quoted.

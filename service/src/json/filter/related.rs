@@ -1,0 +1,144 @@
+//! What a resource belongs to: collections and nodes of the taxonomy, with everything beneath the one that is named.
+
+use entity::{collection_resources, collections, resource_taxonomy, resources, taxonomy_nodes};
+use sea_orm::sea_query::{
+    CommonTableExpression, Expr, ExprTrait, Query, SelectStatement, UnionType, WithClause,
+};
+use uuid::Uuid;
+
+const BELOW: &str = "below";
+
+/// Resources in a collection with this name or id, as far as the viewer may see it, or in one beneath it.
+pub(super) fn in_collection(name: &str, viewer: Option<Uuid>) -> Expr {
+    use collections::{Column, Entity};
+
+    let named = by_id_or(
+        name,
+        Expr::col((Entity, Column::Id)),
+        &[Expr::col((Entity, Column::Name))],
+    );
+    let first = Query::select()
+        .column((Entity, Column::Id))
+        .from(Entity)
+        .and_where(named)
+        .and_where_option(visible(viewer))
+        .take();
+    let beneath = Query::select()
+        .column((Entity, Column::Id))
+        .from(Entity)
+        .inner_join(
+            BELOW,
+            Expr::col((Entity, Column::ParentId)).equals((BELOW, "id")),
+        )
+        .and_where_option(visible(viewer))
+        .take();
+    let members = Query::select()
+        .column(collection_resources::Column::ResourceId)
+        .from(collection_resources::Entity)
+        .and_where(
+            Expr::col(collection_resources::Column::CollectionId)
+                .in_subquery(with_descendants(first, beneath)),
+        )
+        .take();
+    resource_id().in_subquery(members)
+}
+
+/// Resources in any collection that the viewer may see.
+pub(super) fn in_any_collection(viewer: Option<Uuid>) -> Expr {
+    let seen = Query::select()
+        .column(collections::Column::Id)
+        .from(collections::Entity)
+        .and_where_option(visible(viewer))
+        .take();
+    let members = Query::select()
+        .column(collection_resources::Column::ResourceId)
+        .from(collection_resources::Entity)
+        .and_where(Expr::col(collection_resources::Column::CollectionId).in_subquery(seen))
+        .take();
+    resource_id().in_subquery(members)
+}
+
+/// Resources under a node with this path, slug, label or id, or under one beneath it.
+pub(super) fn in_taxonomy(name: &str) -> Expr {
+    use taxonomy_nodes::{Column, Entity};
+
+    let named = by_id_or(
+        name,
+        Expr::col((Entity, Column::Id)),
+        &[
+            Expr::col((Entity, Column::Path)),
+            Expr::col((Entity, Column::Slug)),
+            Expr::col((Entity, Column::Label)),
+        ],
+    );
+    let first = Query::select()
+        .column((Entity, Column::Id))
+        .from(Entity)
+        .and_where(named)
+        .take();
+    let beneath = Query::select()
+        .column((Entity, Column::Id))
+        .from(Entity)
+        .inner_join(
+            BELOW,
+            Expr::col((Entity, Column::ParentId)).equals((BELOW, "id")),
+        )
+        .take();
+    let members = Query::select()
+        .column(resource_taxonomy::Column::ResourceId)
+        .from(resource_taxonomy::Entity)
+        .and_where(
+            Expr::col(resource_taxonomy::Column::NodeId)
+                .in_subquery(with_descendants(first, beneath)),
+        )
+        .take();
+    resource_id().in_subquery(members)
+}
+
+/// Resources under any node.
+pub(super) fn in_any_taxonomy() -> Expr {
+    let members = Query::select()
+        .column(resource_taxonomy::Column::ResourceId)
+        .from(resource_taxonomy::Entity)
+        .take();
+    resource_id().in_subquery(members)
+}
+
+fn resource_id() -> Expr {
+    Expr::col((resources::Entity, resources::Column::Id))
+}
+
+fn visible(viewer: Option<Uuid>) -> Option<Expr> {
+    use collections::{Column, Entity};
+
+    viewer.map(|viewer| {
+        let own = Expr::col((Entity, Column::OwnerId)).eq(viewer);
+        own.or(Expr::col((Entity, Column::Visibility)).ne("private"))
+    })
+}
+
+fn by_id_or(name: &str, id: Expr, texts: &[Expr]) -> Expr {
+    let named = texts.iter().map(|text| text.clone().eq(name));
+    let with_id = Uuid::try_parse(name).ok().map(|wanted| id.eq(wanted));
+    let mut all = Expr::val(false);
+    for condition in named.chain(with_id) {
+        all = all.or(condition);
+    }
+    all
+}
+
+/// The ids that `first` selects, and those that `beneath` finds below them; UNION ends even where a tree has a circle.
+fn with_descendants(mut first: SelectStatement, beneath: SelectStatement) -> SelectStatement {
+    let recursion = first.union(UnionType::Distinct, beneath).take();
+    let below = CommonTableExpression::new()
+        .query(recursion)
+        .column("id")
+        .table_name(BELOW)
+        .to_owned();
+    let with = WithClause::new().recursive(true).cte(below).to_owned();
+    Query::select()
+        .column((BELOW, "id"))
+        .from(BELOW)
+        .with_cte(with)
+        .take()
+}
