@@ -2,7 +2,9 @@
 
 mod arguments;
 mod commands;
+mod doctor;
 mod import;
+mod reindex;
 mod settings;
 
 use std::process::ExitCode;

@@ -10,13 +10,17 @@
 mod harness;
 
 mod access;
+mod analysis;
+mod completions;
 mod conformance;
+mod corrections;
 mod durability;
 mod equality;
 mod export;
 mod filters;
 mod house_rules;
 mod import;
+mod index_care;
 mod keys;
 mod lists;
 mod migrations;

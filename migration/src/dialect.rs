@@ -145,6 +145,32 @@ pub async fn drop_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     }
 }
 
+/// Records every search document that is deleted, by whomever, and takes it out of the totals.
+pub async fn create_removal_trigger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let statements = match Dialect::of(manager)? {
+        Dialect::Postgres => POSTGRES_REMOVAL_TRIGGER,
+        Dialect::Sqlite => SQLITE_REMOVAL_TRIGGER,
+    };
+    for statement in statements {
+        run(manager, statement).await?;
+    }
+    Ok(())
+}
+
+pub async fn drop_removal_trigger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => {
+            run(
+                manager,
+                "DROP TRIGGER search_documents_removed ON search_documents",
+            )
+            .await?;
+            run(manager, "DROP FUNCTION pharos_search_document_removed()").await
+        }
+        Dialect::Sqlite => run(manager, "DROP TRIGGER search_documents_removed").await,
+    }
+}
+
 /// Bounds the work that a GIN index puts off, to 256 kB of entries.
 pub async fn limit_pending_list(manager: &SchemaManager<'_>, index: &str) -> Result<(), DbErr> {
     match Dialect::of(manager)? {
@@ -254,4 +280,30 @@ const SQLITE_TOKEN_INDEX: &[&str] = &[
     "INSERT INTO search_changes (id, last) VALUES (1, 0)",
     "CREATE TRIGGER search_documents_unindex AFTER DELETE ON search_documents FOR EACH ROW \
      BEGIN DELETE FROM search_index WHERE rowid = OLD.doc; END",
+];
+
+// The shard is the last four bits of the id, as in the application.
+const POSTGRES_REMOVAL_TRIGGER: &[&str] = &[
+    "\
+CREATE FUNCTION pharos_search_document_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO search_removals (resource_id, changed, removed_at)
+    VALUES (OLD.resource_id, pg_current_xact_id()::text::bigint, date_trunc('microseconds', clock_timestamp()))
+    ON CONFLICT (resource_id) DO UPDATE SET changed = excluded.changed, removed_at = excluded.removed_at;
+    UPDATE search_statistics SET documents = documents - 1, tokens = tokens - OLD.length
+    WHERE shard = get_byte(uuid_send(OLD.resource_id), 15) & 15;
+    RETURN NULL;
+END $$",
+    "CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents \
+     FOR EACH ROW EXECUTE FUNCTION pharos_search_document_removed()",
+];
+
+// instr counts from 1 and gives 0 for what is not there: the digit 0.
+const SQLITE_REMOVAL_TRIGGER: &[&str] = &[
+    "CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents FOR EACH ROW BEGIN \
+     UPDATE search_changes SET last = last + 1; \
+     INSERT OR REPLACE INTO search_removals (resource_id, changed, removed_at) \
+     VALUES (OLD.resource_id, (SELECT last FROM search_changes), strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'); \
+     UPDATE search_statistics SET documents = documents - 1, tokens = tokens - OLD.length \
+     WHERE shard = instr('123456789ABCDEF', substr(hex(OLD.resource_id), 32, 1)); END",
 ];

@@ -14,6 +14,7 @@ mod m20261120_000006_recommendations;
 mod m20261120_000007_knowledge_graph;
 mod m20261120_000008_models;
 mod m20261120_000009_pending_lists;
+mod m20261120_000011_search_care;
 mod table_parts;
 
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000007_knowledge_graph::Migration),
             Box::new(m20261120_000008_models::Migration),
             Box::new(m20261120_000009_pending_lists::Migration),
+            Box::new(m20261120_000011_search_care::Migration),
         ]
     }
 }

@@ -15,4 +15,4 @@ pub use self::resources::{Expected, NewResource};
 
 pub(crate) use self::list::{checked_limit, padded};
 pub(crate) use self::record::{KnownResources, Stamp, resource_columns, stamp_columns};
-pub(crate) use self::resources::{creator, reader};
+pub(crate) use self::resources::{creator, find_where, reader};
