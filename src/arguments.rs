@@ -49,8 +49,21 @@ pub enum Command {
     Conformance(ConformanceArguments),
     /// Print the served OpenAPI document.
     Openapi,
-    /// Check configuration, database and schema, and say what to mend.
-    Doctor,
+    /// Check configuration, database, schema and search index, and say what to mend.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Mend the search index while it is in use. May be ended at any time and run again.
+    Reindex {
+        /// Write every search document anew, not only those that are wrong.
+        #[arg(long)]
+        all: bool,
+        /// Print the sums as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

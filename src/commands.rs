@@ -18,7 +18,9 @@ use crate::arguments::{
     Arguments, Command, IndexCommand, KeyCommand, MigrateCommand, SearchArguments, UserCommand,
 };
 use crate::conformance::compare;
+use crate::doctor::doctor;
 use crate::import::import;
+use crate::reindex::reindex;
 use crate::settings::Settings;
 
 /// How long open requests may go on after a signal to stop.
@@ -51,7 +53,8 @@ pub async fn run(arguments: Arguments) -> Outcome {
             println!("{}", api::openapi_document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Doctor) => doctor(settings).await,
+        Some(Command::Doctor { json }) => doctor(settings, json).await,
+        Some(Command::Reindex { all, json }) => reindex(&open(settings).await?, all, json).await,
     }
 }
 
@@ -176,6 +179,11 @@ fn print_matches(reply: &SearchReply) {
         );
     }
     println!("{} of {} matches", reply.items.len(), reply.total);
+    match &reply.did_you_mean {
+        Some(other) if reply.corrected => println!("these are the matches of: {other}"),
+        Some(other) => println!("did you mean: {other}"),
+        None => {}
+    }
 }
 
 async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
@@ -316,47 +324,4 @@ async fn index(pharos: &Pharos, command: IndexCommand) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn doctor(settings: &Settings) -> Outcome {
-    let url = match settings.database_url() {
-        Ok(url) => url,
-        Err(error) => {
-            println!("DATABASE_URL  bad: {error}");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    println!("DATABASE_URL  {url}");
-    let database = Database::connect(
-        &url.existing(),
-        &settings.database_options(),
-        Arc::new(SystemRandom),
-    )
-    .await;
-    let pending = match &database {
-        Ok(database) => match database.probe().await {
-            Ok(()) => database
-                .pending_migrations()
-                .await
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        },
-        Err(error) => Err(error.to_string()),
-    };
-    match pending {
-        Ok(0) => {
-            println!("database      answers");
-            println!("schema        up to date");
-            Ok(ExitCode::SUCCESS)
-        }
-        Ok(pending) => {
-            println!("database      answers");
-            println!("schema        {pending} steps are missing: run `pharos migrate up`");
-            Ok(ExitCode::FAILURE)
-        }
-        Err(error) => {
-            println!("database      {error}");
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }

@@ -3,7 +3,9 @@
 mod arguments;
 mod commands;
 mod conformance;
+mod doctor;
 mod import;
+mod reindex;
 mod settings;
 
 use std::process::ExitCode;

@@ -25,6 +25,7 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("patch_resource", Need::Scope("library:write")),
     ("delete_resource", Need::Scope("library:write")),
     ("search_library", Need::Scope("library:read")),
+    ("suggest_completions", Need::Scope("library:read")),
     ("find_me", Need::AnyKey),
     ("list_users", Need::Scope("admin")),
     ("create_user", Need::Scope("admin")),

@@ -10,9 +10,12 @@
 mod harness;
 
 mod access;
+mod analysis;
 mod comparison;
+mod completions;
 mod concurrency;
 mod conformance;
+mod corrections;
 mod durability;
 mod equality;
 mod export;
@@ -20,6 +23,7 @@ mod filters;
 mod freshness;
 mod house_rules;
 mod import;
+mod index_care;
 mod json_index;
 mod keys;
 mod lists;

@@ -69,6 +69,7 @@ where
                 .service(resources::patch_resource)
                 .service(resources::delete_resource)
                 .service(search::search_library)
+                .service(search::suggest_completions)
                 .service(users::find_me)
                 .service(users::list_users)
                 .service(users::create_user)

@@ -17,6 +17,8 @@ pub struct Model {
     pub length: i64,
     /// The version of the resource that this was made from.
     pub version: i64,
+    /// The number of the analysis that made this.
+    pub analysis: i64,
     /// When this was written, in the order in which changes become visible.
     pub changed: i64,
 }

@@ -145,6 +145,32 @@ pub async fn drop_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     }
 }
 
+/// Records every search document that is deleted, by whomever, and takes it out of the totals.
+pub async fn create_removal_trigger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let statements = match Dialect::of(manager)? {
+        Dialect::Postgres => POSTGRES_REMOVAL_TRIGGER,
+        Dialect::Sqlite => SQLITE_REMOVAL_TRIGGER,
+    };
+    for statement in statements {
+        run(manager, statement).await?;
+    }
+    Ok(())
+}
+
+pub async fn drop_removal_trigger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => {
+            run(
+                manager,
+                "DROP TRIGGER search_documents_removed ON search_documents",
+            )
+            .await?;
+            run(manager, "DROP FUNCTION pharos_search_document_removed()").await
+        }
+        Dialect::Sqlite => run(manager, "DROP TRIGGER search_documents_removed").await,
+    }
+}
+
 /// Gives SQLite an index over the JSON of `resources`: an FTS5 table with `rowid` = `search_documents.doc`, and the list
 /// of resources that are not in it. PostgreSQL has GIN.
 pub async fn create_json_lookup(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -281,7 +307,9 @@ const SQLITE_JSON_LOOKUP: &[&str] = &[
      WHEN NEW.metadata IS NOT OLD.metadata OR NEW.subject IS NOT OLD.subject OR NEW.relation IS NOT OLD.relation \
      BEGIN INSERT OR IGNORE INTO json_unindexed (resource_id) VALUES (NEW.id); END",
     "CREATE TRIGGER search_documents_unindex_json AFTER DELETE ON search_documents FOR EACH ROW \
-     BEGIN DELETE FROM json_index WHERE rowid = OLD.doc; END",
+     BEGIN DELETE FROM json_index WHERE rowid = OLD.doc; \
+     INSERT OR IGNORE INTO json_unindexed (resource_id) \
+     SELECT id FROM resources WHERE id = OLD.resource_id; END",
 ];
 
 const SQLITE_JSON_LOOKUP_DOWN: &[&str] = &[
@@ -302,3 +330,29 @@ BEGIN
         EXECUTE format('DROP INDEX %I', declared);
     END LOOP;
 END $$";
+
+// The shard is the last four bits of the id, as in the application.
+const POSTGRES_REMOVAL_TRIGGER: &[&str] = &[
+    "\
+CREATE FUNCTION pharos_search_document_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO search_removals (resource_id, changed, removed_at)
+    VALUES (OLD.resource_id, pg_current_xact_id()::text::bigint, date_trunc('microseconds', clock_timestamp()))
+    ON CONFLICT (resource_id) DO UPDATE SET changed = excluded.changed, removed_at = excluded.removed_at;
+    UPDATE search_statistics SET documents = documents - 1, tokens = tokens - OLD.length
+    WHERE shard = get_byte(uuid_send(OLD.resource_id), 15) & 15;
+    RETURN NULL;
+END $$",
+    "CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents \
+     FOR EACH ROW EXECUTE FUNCTION pharos_search_document_removed()",
+];
+
+// instr counts from 1 and gives 0 for what is not there: the digit 0.
+const SQLITE_REMOVAL_TRIGGER: &[&str] = &[
+    "CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents FOR EACH ROW BEGIN \
+     UPDATE search_changes SET last = last + 1; \
+     INSERT OR REPLACE INTO search_removals (resource_id, changed, removed_at) \
+     VALUES (OLD.resource_id, (SELECT last FROM search_changes), strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'); \
+     UPDATE search_statistics SET documents = documents - 1, tokens = tokens - OLD.length \
+     WHERE shard = instr('123456789ABCDEF', substr(hex(OLD.resource_id), 32, 1)); END",
+];

@@ -13,6 +13,7 @@ mod m20261120_000005_classification;
 mod m20261120_000006_recommendations;
 mod m20261120_000007_knowledge_graph;
 mod m20261120_000008_models;
+mod m20261120_000011_search_care;
 mod m20261120_000012_json;
 mod table_parts;
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000006_recommendations::Migration),
             Box::new(m20261120_000007_knowledge_graph::Migration),
             Box::new(m20261120_000008_models::Migration),
+            Box::new(m20261120_000011_search_care::Migration),
             Box::new(m20261120_000012_json::Migration),
         ]
     }

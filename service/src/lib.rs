@@ -32,7 +32,7 @@ use json::JsonMatch;
 use known::Known;
 use library::{KnownResources, NewResource, Resource};
 use random::{Random, SystemRandom};
-use search::{FullTextSearch, KnownMatches, MatchStamps, MemoryIndex};
+use search::{FullTextSearch, KnownMatches, MatchStamps, MemoryIndex, Words};
 
 /// What each of the two collections of known rows may take.
 const KNOWN_BYTES: usize = 16 << 20;
@@ -76,6 +76,7 @@ pub struct Pharos {
     pub(crate) memory: Arc<MemoryIndex>,
     /// Brings `memory` up to date with everything committed before the call.
     pub(crate) follow: Batcher<(), ()>,
+    pub(crate) words: Words,
 }
 
 impl Pharos {
@@ -112,6 +113,7 @@ impl Pharos {
         Ok(Self {
             follow: search::follower(&database, &search, &memory),
             memory,
+            words: Words::new(&database, &search),
             cursors: Cursors::new(secret),
             reads: library::reader(&database),
             known_resources: Known::new(KNOWN_BYTES),

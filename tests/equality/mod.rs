@@ -5,6 +5,8 @@
 mod filters;
 mod json_documents;
 mod requests;
+mod search_cases;
+mod searches;
 
 use std::fs::File;
 use std::io::{Cursor, Read};

@@ -59,6 +59,11 @@ pub struct SearchReply {
     facets: std::collections::BTreeMap<String, Vec<FacetCount>>,
     /// The query as it was understood.
     query: serde_json::Value,
+    /// The query with each word that no document has replaced by the library's nearest one; absent when there is none.
+    #[schema(nullable = false)]
+    did_you_mean: Option<String>,
+    /// Whether these are the matches of `did_you_mean`, because the query itself matched nothing, or by whole values alone.
+    corrected: bool,
     #[schema(required)]
     next_cursor: Option<String>,
 }
@@ -123,6 +128,69 @@ pub async fn search_library(
         &request,
         reply.next_cursor.as_deref(),
     ))
+}
+
+/// What a completion takes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by the OpenAPI document only; Parameters reads the request"
+)]
+pub struct SuggestParameters {
+    /// What was typed so far. Each word must be in the text, the last one as the beginning of a word. Blank: no items.
+    q: Option<String>,
+    /// Items at most.
+    #[param(minimum = 1, maximum = 200, default = 10)]
+    limit: Option<u64>,
+}
+
+/// Completions, best first.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of what the service writes"
+)]
+pub struct Suggestions {
+    items: Vec<Completion>,
+}
+
+/// A title, subject or creator of the library.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of what the service writes"
+)]
+pub struct Completion {
+    text: String,
+    #[schema(pattern = "^(title|subject|creator)$")]
+    kind: String,
+    /// Resources that have it.
+    #[schema(minimum = 1)]
+    count: u64,
+    /// For a title: the resource, of several the one with the lowest id.
+    #[schema(nullable = false)]
+    resource_id: Option<Uuid>,
+}
+
+/// Completes titles, subjects and creators: texts that begin with what was typed first, then those of more resources.
+#[utoipa::path(tag = "search", params(SuggestParameters), security(("key" = [])), responses(
+    (status = 200, description = "Completions", body = Suggestions),
+    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
+))]
+#[get("/search/suggest")]
+pub async fn suggest_completions(
+    request: HttpRequest,
+    caller: Caller,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
+    caller.require(Scope::LibraryRead)?;
+    let mut parameters = Parameters::of(&request)?;
+    let typed = parameters.text("q")?.unwrap_or_default();
+    let limit = parameters.number("limit")?;
+    parameters.finish()?;
+    json(StatusCode::OK, &pharos.suggest(&typed, limit).await?)
 }
 
 fn facets(text: Option<&str>) -> Result<Vec<Facet>, Problem> {

@@ -220,16 +220,17 @@ impl Pharos {
     /// Deletes a resource, with what hangs on it, when the stored version is an expected one.
     pub async fn delete_resource(&self, id: Uuid, expected: Expected) -> Result<(), Error> {
         let now = self.clock.now();
-        let (expected, search) = (Arc::new(expected), Arc::clone(&self.search));
+        let expected = Arc::new(expected);
         self.database
             .write(move |transaction| {
-                let (expected, search) = (Arc::clone(&expected), Arc::clone(&search));
+                let expected = Arc::clone(&expected);
                 async move {
                     let current = lock(&transaction, id).await?;
                     expected.check(current.version)?;
-                    search::unindex(&*search, &transaction, id, now)
+                    search::forget_old_removals(&transaction, now)
                         .await
                         .map_err(DatabaseError::from)?;
+                    // Its document goes with it, and a trigger tells those who follow the changes.
                     Entity::delete_by_id(id)
                         .exec(&transaction)
                         .await

@@ -67,14 +67,16 @@ fn of_atom(atom: &Atom) -> Candidates {
     if atom.words.is_empty() {
         return Candidates::Nothing;
     }
+    let whole = atom.stem.iter().cloned().map(TokenQuery::Token);
     all(atom.words.iter().map(|terms| {
-        any(terms.iter().map(|term| {
-            Candidates::Having(if atom.prefix {
+        let tokens = terms.iter().map(|term| {
+            if atom.prefix {
                 TokenQuery::Prefix(term.clone())
             } else {
                 TokenQuery::Token(term.clone())
-            })
-        }))
+            }
+        });
+        any(tokens.chain(whole.clone()).map(Candidates::Having))
     }))
 }
 

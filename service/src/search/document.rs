@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 
 use crate::library::ResourceFields;
 
-use super::analysis::{Analyser, fold, primary_language};
+use super::analysis::Analyser;
+use super::folding::fold;
+use super::languages::primary_language;
 
 /// Words that are indexed of one resource at most; the rest of a longer text is kept but not found.
 const MOST_WORDS: usize = 50_000;
@@ -366,6 +368,11 @@ impl<'d> Terms<'d> {
             table,
             entries: rest,
         })
+    }
+
+    /// How many terms a packed document has, from its first 8 bytes.
+    pub fn count(packed: &[u8]) -> u64 {
+        read_number(&mut &packed[..]).unwrap_or(0)
     }
 
     /// The field that a position is in.

@@ -48,7 +48,7 @@ fn mark(text: &str, places: &[Place], whole: bool) -> Option<String> {
         html.push_str("… ");
     }
     let mut at = from;
-    for place in places
+    for place in joined(places)
         .iter()
         .filter(|place| place.start >= from && place.end <= to)
     {
@@ -63,6 +63,18 @@ fn mark(text: &str, places: &[Place], whole: bool) -> Option<String> {
         html.push_str(" …");
     }
     Some(html)
+}
+
+/// Places without anything between them as one: the characters of scripts without spaces.
+fn joined(places: &[Place]) -> Vec<Place> {
+    let mut joined: Vec<Place> = Vec::with_capacity(places.len());
+    for place in places {
+        match joined.last_mut() {
+            Some(last) if last.end == place.start => last.end = place.end,
+            _ => joined.push(*place),
+        }
+    }
+    joined
 }
 
 /// The stretch of about [`SNIPPET`] bytes with the most matches, the first of those with as many.

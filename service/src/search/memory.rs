@@ -54,7 +54,7 @@ struct Contents {
 
 struct Entry {
     id: Uuid,
-    version: i64,
+    state: State,
     length: f64,
     live: bool,
 }
@@ -66,6 +66,12 @@ struct Posting {
     frequency: u16,
 }
 
+/// Which state of a document: its version, and the change that wrote it.
+type State = (i64, i64);
+
+/// That a document is gone.
+const GONE: State = (i64::MAX, 0);
+
 /// What changed, as it was read.
 #[derive(Default)]
 struct Changes {
@@ -73,14 +79,14 @@ struct Changes {
     documents: i64,
     tokens: i64,
     removed: Vec<Uuid>,
-    written: Vec<(Uuid, i64, i64, Vec<u8>)>,
+    written: Vec<(Uuid, State, i64, Vec<u8>)>,
 }
 
 /// Something that rows of changes are put into.
 trait Receiver {
     fn settle(&mut self, settled: i64, documents: i64, tokens: i64);
     fn remove(&mut self, id: Uuid);
-    fn write(&mut self, id: Uuid, version: i64, length: i64, terms: &[u8]);
+    fn write(&mut self, id: Uuid, state: State, length: i64, terms: &[u8]);
 }
 
 impl Receiver for Changes {
@@ -92,8 +98,8 @@ impl Receiver for Changes {
         self.removed.push(id);
     }
 
-    fn write(&mut self, id: Uuid, version: i64, length: i64, terms: &[u8]) {
-        self.written.push((id, version, length, terms.to_vec()));
+    fn write(&mut self, id: Uuid, state: State, length: i64, terms: &[u8]) {
+        self.written.push((id, state, length, terms.to_vec()));
     }
 }
 
@@ -105,12 +111,11 @@ impl Receiver for Contents {
     }
 
     fn remove(&mut self, id: Uuid) {
-        // An id that was never here stays known as gone: an older look must not bring it back.
-        self.replace(id, i64::MAX, 0.0);
+        self.replace(id, GONE, 0.0);
     }
 
-    fn write(&mut self, id: Uuid, version: i64, length: i64, terms: &[u8]) {
-        let Some(entry) = self.replace(id, version, length as f64) else {
+    fn write(&mut self, id: Uuid, state: State, length: i64, terms: &[u8]) {
+        let Some(entry) = self.replace(id, state, length as f64) else {
             return;
         };
         let Some(terms) = Terms::new(terms) else {
@@ -130,21 +135,21 @@ impl Receiver for Contents {
 }
 
 impl Contents {
-    /// Puts a new entry in the place of an older version; `None` when there is none to be put. `i64::MAX` removes.
-    fn replace(&mut self, id: Uuid, version: i64, length: f64) -> Option<u32> {
+    /// Puts a new entry in the place of an older state; `None` when there is none to be put. [`GONE`] removes.
+    fn replace(&mut self, id: Uuid, state: State, length: f64) -> Option<u32> {
         let number = u32::try_from(self.entries.len()).ok()?;
         if let Some(known) = self.by_id.get(&id) {
             let known = &mut self.entries[*known as usize];
-            if known.version >= version {
+            if known.state == state {
                 return None;
             }
             self.outdated += usize::from(known.live);
             known.live = false;
         }
-        let live = version != i64::MAX;
+        let live = state != GONE;
         self.entries.push(Entry {
             id,
-            version,
+            state,
             length,
             live,
         });
@@ -175,8 +180,9 @@ pub(crate) fn follower(
     memory: &Arc<MemoryIndex>,
 ) -> Batcher<(), ()> {
     let sql = format!(
-        "SELECT resource_id, version, length, terms, 0 FROM search_documents WHERE changed >= {since} \
-         UNION ALL SELECT resource_id, -1, 0, {empty}, 0 FROM search_removals WHERE changed >= {since} \
+        "SELECT resource_id, version, length, terms, changed FROM search_documents WHERE changed >= {since} \
+         UNION ALL SELECT resource_id, -1, 0, {empty}, 0 FROM search_removals g WHERE changed >= {since} \
+         AND NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.resource_id = g.resource_id) \
          UNION ALL SELECT {nil}, {settled}, CAST(SUM(documents) AS bigint), {empty}, CAST(SUM(tokens) AS bigint) \
          FROM search_statistics",
         settled = search.settled_changes(),
@@ -243,16 +249,34 @@ impl MemoryIndex {
         };
         if !nothing_new {
             let mut contents = self.contents.write();
+            // Whatever an older look has seen is in already, as it was then or later.
+            if changes.settled < contents.settled {
+                return Ok(());
+            }
             for id in changes.removed {
                 contents.remove(id);
             }
-            for (id, version, length, terms) in changes.written {
-                contents.write(id, version, length, &terms);
+            for (id, state, length, terms) in changes.written {
+                contents.write(id, state, length, &terms);
             }
             contents.settle(changes.settled, changes.documents, changes.tokens);
             contents.followed_at = Some(read_at);
         }
         Ok(())
+    }
+
+    /// Whether any document has one of the terms.
+    pub(crate) fn knows(&self, terms: &[String]) -> bool {
+        let contents = self.contents.read();
+        terms.iter().any(|term| {
+            contents
+                .postings
+                .get(&hash(term.as_bytes()))
+                .is_some_and(|list| {
+                    list.iter()
+                        .any(|posting| contents.entries[posting.entry as usize].live)
+                })
+        })
     }
 
     /// What the library as a whole says to the scores of a query.
@@ -359,7 +383,8 @@ fn receive<R: Receiver>(receiver: &mut R, row: &Row<'_>) -> Result<(), DatabaseE
     } else if version < 0 {
         receiver.remove(id);
     } else {
-        row.bytes(3, |terms| receiver.write(id, version, number, terms))?;
+        let state = (version, row.get(4)?);
+        row.bytes(3, |terms| receiver.write(id, state, number, terms))?;
     }
     Ok(())
 }

@@ -5,32 +5,51 @@
 
 mod analysis;
 mod candidates;
+mod completions;
+mod correction;
 mod document;
+mod drift;
+mod folding;
+mod follow;
 mod highlight;
+mod languages;
 mod memory;
 mod postgres;
 mod query;
 mod rank;
+mod rebuild;
 mod service;
 mod sqlite;
+mod suggest;
+mod vocabulary;
+mod words;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, Query as SqlQuery, SelectStatement};
+use sea_orm::sea_query::{
+    Alias, Expr, ExprTrait, Query as SqlQuery, SelectStatement, UpdateStatement,
+};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Value};
 use uuid::Uuid;
 
-pub use self::analysis::{Analyser, Word, fold, primary_language};
+pub use self::analysis::{ANALYSIS, Analyser, Word};
 pub use self::candidates::{Candidates, TokenQuery};
+pub use self::completions::{Completion, CompletionKind};
 pub use self::document::{Document, FACETS, Facet, analyse};
+pub use self::drift::{SearchDrift, search_drift};
+pub use self::folding::fold;
+pub use self::languages::primary_language;
 pub use self::query::{Atom, Clause, MatchMode, Occurs, Query, parse};
+pub use self::rebuild::RebuildReport;
 pub use self::service::{FacetCount, SearchItem, SearchReply, SearchRequest};
+pub use self::suggest::Suggestions;
 
 pub(crate) use self::memory::{MemoryIndex, follower};
 pub(crate) use self::service::{KnownMatches, MatchStamps, stamper};
+pub(crate) use self::words::Words;
 
-use crate::database::{ColumnType, Database, Transaction};
+use crate::database::{ColumnType, Database, DatabaseError, Row, Transaction};
 use crate::library::ResourceFields;
 
 pub(crate) const KIND_RESOURCE: &str = "resource";
@@ -50,6 +69,7 @@ const COLUMNS: &[(&str, ColumnType)] = &[
     ("facets", ColumnType::Bytes),
     ("length", ColumnType::BigInt),
     ("version", ColumnType::BigInt),
+    ("analysis", ColumnType::BigInt),
 ];
 
 fn row(resource_id: Uuid, document: &Document) -> Vec<Value> {
@@ -61,7 +81,21 @@ fn row(resource_id: Uuid, document: &Document) -> Vec<Value> {
         document.facets.clone().into(),
         document.length.into(),
         document.version.into(),
+        ANALYSIS.into(),
     ]
+}
+
+/// An UPDATE of the document of a resource, to which a strategy may add.
+fn update(resource_id: Uuid, document: &Document, next_change: &'static str) -> UpdateStatement {
+    let mut update = SqlQuery::update();
+    update.table(Alias::new(DOCUMENTS));
+    for ((name, _), value) in COLUMNS.iter().zip(row(resource_id, document)) {
+        update.value(Alias::new(*name), value);
+    }
+    update
+        .value(Alias::new("changed"), Expr::cust(next_change))
+        .and_where(Expr::col(Alias::new("resource_id")).eq(resource_id));
+    update
 }
 
 /// A token index beside the table of documents.
@@ -94,6 +128,30 @@ pub trait FullTextSearch: Send + Sync {
         transaction: &Transaction,
         documents: &[(Uuid, &Document)],
     ) -> Result<(), DbErr>;
+
+    /// Replaces the document of a resource that has one, with its tokens.
+    async fn replace(
+        &self,
+        transaction: &Transaction,
+        id: Uuid,
+        document: &Document,
+    ) -> Result<(), DbErr>;
+
+    /// A SELECT of every document: its resource, at least the first 8 bytes of its terms,
+    /// and what [`Self::indexed_tokens`] reads.
+    fn select_indexed(&self) -> &'static str;
+
+    /// How many tokens of a document are in the index, from the third column of [`Self::select_indexed`].
+    fn indexed_tokens(&self, row: &Row<'_>) -> Result<u64, DatabaseError>;
+
+    /// How entries of the index that belong to no document are found; `None` where the index is a part of the document.
+    fn stray_entries(&self) -> Option<StrayEntries>;
+}
+
+/// Statements about entries of a token index that belong to no document.
+pub struct StrayEntries {
+    pub count: &'static str,
+    pub delete: &'static str,
 }
 
 /// The strategy for a database.
@@ -131,77 +189,60 @@ pub(crate) async fn index_new(
     }
 }
 
-/// Replaces the document of a resource that has one.
+/// Writes the document of a resource anew.
 pub(crate) async fn reindex(
     search: &dyn FullTextSearch,
     transaction: &Transaction,
     id: Uuid,
     document: &Document,
 ) -> Result<(), DbErr> {
-    let before = remove_document(transaction, id).await?;
-    search.begin_change(transaction).await?;
-    search.insert(transaction, &[(id, document)]).await?;
-    let added = i64::from(before.is_none());
-    add_statistics(
-        transaction,
-        id,
-        added,
-        document.length - before.unwrap_or(0),
-    )
-    .await
+    let (documents, tokens) = store(search, transaction, id, document).await?;
+    add_statistics(transaction, id, documents, tokens).await
 }
 
-/// Takes a resource out of the index.
-pub(crate) async fn unindex(
+/// Writes the document of a resource, which may have one already; returns what this adds to the totals, documents and
+/// tokens.
+async fn store(
     search: &dyn FullTextSearch,
     transaction: &Transaction,
     id: Uuid,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    use entity::search_removals;
-
-    let Some(length) = remove_document(transaction, id).await? else {
-        return Ok(());
-    };
-    search.begin_change(transaction).await?;
-    let old = SqlQuery::delete()
-        .from_table(search_removals::Entity)
-        .and_where(Expr::col(search_removals::Column::RemovedAt).lt(now - REMOVALS_KEPT))
-        .take();
-    transaction.execute(&old).await?;
-    let mut removal = SqlQuery::insert();
-    removal
-        .into_table(search_removals::Entity)
-        .columns([
-            search_removals::Column::ResourceId,
-            search_removals::Column::Changed,
-            search_removals::Column::RemovedAt,
-        ])
-        .values([id.into(), Expr::cust(search.next_change()), now.into()])
-        .map_err(|error| DbErr::Custom(error.to_string()))?;
-    transaction.execute(&removal).await?;
-    add_statistics(transaction, id, -1, -length).await
-}
-
-/// Deletes a document; returns the length it had. On SQLite a trigger takes it out of the token index.
-async fn remove_document(transaction: &Transaction, id: Uuid) -> Result<Option<i64>, DbErr> {
+    document: &Document,
+) -> Result<(i64, i64), DbErr> {
     use entity::search_documents::{Column, Entity};
     use sea_orm::{EntityTrait, QueryFilter, QuerySelect};
 
-    let length: Option<i64> = Entity::find()
+    let before: Option<i64> = Entity::find()
         .select_only()
         .column(Column::Length)
         .filter(sea_orm::ColumnTrait::eq(&Column::ResourceId, id))
         .into_tuple()
         .one(transaction)
         .await?;
-    if length.is_some() {
-        Entity::delete_many()
-            .filter(sea_orm::ColumnTrait::eq(&Column::ResourceId, id))
-            .exec(transaction)
-            .await?;
+    search.begin_change(transaction).await?;
+    match before {
+        Some(before) => {
+            search.replace(transaction, id, document).await?;
+            Ok((0, document.length - before))
+        }
+        None => {
+            search.insert(transaction, &[(id, document)]).await?;
+            Ok((1, document.length))
+        }
     }
-    Ok(length)
+}
+
+/// Forgets removals that nobody follows any more. A trigger records them, so that none is missed, whoever deletes.
+pub(crate) async fn forget_old_removals(
+    transaction: &Transaction,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use entity::search_removals::{Column, Entity};
+
+    let old = SqlQuery::delete()
+        .from_table(Entity)
+        .and_where(Expr::col(Column::RemovedAt).lt(now - REMOVALS_KEPT))
+        .take();
+    transaction.execute(&old).await.map(|_| ())
 }
 
 async fn add_statistics(

@@ -1,13 +1,13 @@
 //! The token index on PostgreSQL: a tsvector column with a GIN index.
 
-use sea_orm::DbErr;
-use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::sea_query::{Alias, Expr, SelectStatement};
+use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::candidates::TokenQuery;
 use super::document::Document;
-use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
-use crate::database::{BulkInsert, ColumnType, Form, Transaction};
+use super::{COLUMNS, DOCUMENTS, FullTextSearch, StrayEntries, row, update};
+use crate::database::{BulkInsert, ColumnType, DatabaseError, Form, Row, Transaction};
 
 /// The writing transaction's number.
 const NEXT_CHANGE: &str = "pg_current_xact_id()::text::bigint";
@@ -27,6 +27,7 @@ const INSERT: BulkInsert = BulkInsert {
         COLUMNS[4],
         COLUMNS[5],
         COLUMNS[6],
+        COLUMNS[7],
         ("tokens", ColumnType::TokenVector),
     ],
     computed: &[("changed", NEXT_CHANGE)],
@@ -72,6 +73,33 @@ impl FullTextSearch for PostgresSearch {
             row
         });
         transaction.insert_rows(&INSERT, rows.collect()).await
+    }
+
+    async fn replace(
+        &self,
+        transaction: &Transaction,
+        id: Uuid,
+        document: &Document,
+    ) -> Result<(), DbErr> {
+        let mut update = update(id, document, NEXT_CHANGE);
+        update.value(
+            Alias::new("tokens"),
+            Expr::cust_with_values("$1::text::tsvector", [vector(&document.tokens)]),
+        );
+        transaction.execute(&update).await.map(|_| ())
+    }
+
+    fn select_indexed(&self) -> &'static str {
+        "SELECT resource_id, substr(terms, 1, 8), length(tokens)::bigint FROM search_documents"
+    }
+
+    fn indexed_tokens(&self, row: &Row<'_>) -> Result<u64, DatabaseError> {
+        let tokens: i64 = row.get(2)?;
+        Ok(u64::try_from(tokens).unwrap_or(0))
+    }
+
+    fn stray_entries(&self) -> Option<StrayEntries> {
+        None
     }
 }
 

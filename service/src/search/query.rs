@@ -5,8 +5,9 @@
 
 use serde::Serialize;
 
-use super::analysis::{Analyser, fold};
+use super::analysis::Analyser;
 use super::document::{FIELDS, Facet, Field, value_token};
+use super::folding::fold;
 
 /// Clauses that are read of a query at most; further ones are left out.
 const MOST_CLAUSES: usize = 64;
@@ -58,6 +59,9 @@ pub struct Atom {
     pub words: Vec<Vec<String>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub prefix: bool,
+    /// For a prefix that is longer than its stem: the stem, taken as a whole word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stem: Option<String>,
     /// First and last year.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub years: Option<(i64, i64)>,
@@ -160,6 +164,7 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
             field: None,
             words: Vec::new(),
             prefix: false,
+            stem: None,
             years: None,
             within: None,
         };
@@ -171,11 +176,13 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
     Query { mode, clauses }
 }
 
-struct Piece<'q> {
-    text: &'q str,
-    field: Option<&'q str>,
-    quoted: bool,
-    negated: bool,
+pub(super) struct Piece<'q> {
+    pub text: &'q str,
+    /// Where `text` begins, in bytes.
+    pub start: usize,
+    pub field: Option<&'q str>,
+    pub quoted: bool,
+    pub negated: bool,
 }
 
 const FIELD_NAMES: [&str; 7] = [
@@ -189,7 +196,7 @@ const FIELD_NAMES: [&str; 7] = [
 ];
 
 /// Cuts a query at white space, keeping quoted text together.
-fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
@@ -214,8 +221,11 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
             },
             None => word(body),
         };
+        // What is left after the piece tells where it began.
+        let closing = usize::from(quoted);
         pieces.push(Piece {
             text: content,
+            start: text.len() - tail.len() - closing - content.len(),
             field,
             quoted,
             negated,
@@ -237,7 +247,7 @@ fn word(text: &str) -> (&str, bool, &str) {
     (&text[..end], false, &text[end..])
 }
 
-fn language_of(text: &str) -> Option<String> {
+pub(super) fn language_of(text: &str) -> Option<String> {
     pieces(text)
         .into_iter()
         .find(|piece| piece.field == Some("language") && !piece.negated)
@@ -250,6 +260,7 @@ fn atom(piece: &Piece<'_>, analyser: &Analyser) -> Option<Atom> {
         field,
         words,
         prefix: false,
+        stem: None,
         years: None,
         within: None,
     };
@@ -287,19 +298,28 @@ fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> 
         .map(fold)
         .filter(|prefix| prefix.chars().all(char::is_alphanumeric) && !prefix.is_empty());
     if let Some(prefix) = prefix {
-        // English text keeps stems only: `library*` has to find `librari` too.
-        let mut prefixes = Vec::new();
-        analyser.words(&prefix, |word| prefixes = word.terms);
-        prefixes.retain(|stem| *stem != prefix && stem.len() + 1 >= prefix.len());
-        prefixes.push(prefix);
-        return Some(Atom {
-            text: piece.text.to_owned(),
-            field,
-            words: vec![prefixes],
-            prefix: true,
-            years: None,
-            within,
-        });
+        let mut words = Vec::new();
+        analyser.words(&prefix, |word| words.push(word.terms));
+        // Of several characters that are words of their own, a phrase finds every beginning.
+        if let [terms] = &words[..] {
+            // English text keeps stems only: `library*` has to find `librari` too, `databases*` `databas`.
+            let (longer, shorter): (Vec<&String>, Vec<&String>) = terms
+                .iter()
+                .filter(|term| **term != prefix)
+                .partition(|stem| stem.len() + 1 >= prefix.len());
+            let stem = shorter.into_iter().next().cloned();
+            let mut prefixes: Vec<String> = longer.into_iter().cloned().collect();
+            prefixes.push(prefix);
+            return Some(Atom {
+                text: piece.text.to_owned(),
+                field,
+                words: vec![prefixes],
+                prefix: true,
+                stem,
+                years: None,
+                within,
+            });
+        }
     }
     let mut words = Vec::new();
     analyser.words(piece.text, |word| words.push(word.terms));
@@ -311,6 +331,7 @@ fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> 
         field,
         words,
         prefix: false,
+        stem: None,
         years: None,
         within,
     })

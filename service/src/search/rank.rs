@@ -69,6 +69,12 @@ impl Collector {
                     slot: slots,
                     prefix: atom.prefix,
                 }));
+                wanted.extend(atom.stem.iter().map(|stem| Wanted {
+                    hash: term_hash(stem.as_bytes()),
+                    term: stem.clone().into_bytes(),
+                    slot: slots,
+                    prefix: false,
+                }));
                 own.push(slots);
                 shared.push(terms.len() > 1 || atom.prefix);
                 slots += 1;

@@ -49,6 +49,11 @@ pub struct SearchReply {
     pub facets: serde_json::Map<String, Json>,
     /// The query as it was understood.
     pub query: Query,
+    /// The query with each word that no document has replaced by the library's nearest one, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
+    /// Whether these are the matches of `did_you_mean`, because the query itself matched nothing, or by whole values alone.
+    pub corrected: bool,
     pub next_cursor: Option<String>,
 }
 
@@ -69,6 +74,14 @@ pub struct SearchItem {
 pub struct FacetCount {
     pub value: String,
     pub count: u64,
+}
+
+/// What a query finds on one page.
+struct PageOfHits {
+    hits: Vec<Hit>,
+    more: bool,
+    total: usize,
+    facets: serde_json::Map<String, Json>,
 }
 
 #[derive(Default)]
@@ -142,13 +155,55 @@ impl Pharos {
             Some(cursor) => Some(read_position(&self.cursors.read(&binding, cursor)?)?),
             None => None,
         };
-        let mut facets = serde_json::Map::new();
         self.follow.call(()).await?;
+        let mut page = self.find_page(&query, request, after, limit).await?;
+        let mut correction = self.correction(&request.q, &query).await?;
+        let mut instead = None;
+        if let Some(meant) = &correction
+            && (page.total == 0 || meant.nothing_known)
+        {
+            let other = parse(&meant.text, request.mode);
+            let found = self.find_page(&other, request, after, limit).await?;
+            if found.total > 0 {
+                page = found;
+                instead = Some(other);
+            } else {
+                correction = None;
+            }
+        }
+        let marked = instead.as_ref().unwrap_or(&query);
+        let items = self
+            .load_items(&page.hits, &mut Collector::new(marked.clone()))
+            .await?;
+        let next_cursor = page
+            .hits
+            .last()
+            .filter(|_| page.more)
+            .map(|hit| self.cursors.write(&binding, &json!([hit.score, hit.id])));
+        Ok(SearchReply {
+            items,
+            total: page.total,
+            facets: page.facets,
+            corrected: instead.is_some(),
+            query,
+            did_you_mean: correction.map(|correction| correction.text),
+            next_cursor,
+        })
+    }
+
+    async fn find_page(
+        &self,
+        query: &Query,
+        request: &SearchRequest,
+        after: Option<(f64, Uuid)>,
+        limit: usize,
+    ) -> Result<PageOfHits, Error> {
+        let mut facets = serde_json::Map::new();
         let (hits, more, total) =
             if query.is_plain() && request.facets.is_empty() && request.filter.is_none() {
-                self.memory.search(&query, after, limit)
+                self.memory.search(query, after, limit)
             } else {
-                let matches = self.find_matches(&query, request).await?;
+                let matches = self.find_matches(query, request).await?;
                 for facet in &request.facets {
                     facets.insert(
                         facet.name().to_owned(),
@@ -158,22 +213,14 @@ impl Pharos {
                 let collector = matches
                     .collector
                     .unwrap_or_else(|| Collector::new(query.clone()));
-                let (hits, more) = collector.best(&self.memory.statistics(&query), after, limit);
+                let (hits, more) = collector.best(&self.memory.statistics(query), after, limit);
                 (hits, more, collector.total())
             };
-        let items = self
-            .load_items(&hits, &mut Collector::new(query.clone()))
-            .await?;
-        let next_cursor = hits
-            .last()
-            .filter(|_| more)
-            .map(|hit| self.cursors.write(&binding, &json!([hit.score, hit.id])));
-        Ok(SearchReply {
-            items,
+        Ok(PageOfHits {
+            hits,
+            more,
             total,
             facets,
-            query,
-            next_cursor,
         })
     }
 

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::candidates::TokenQuery;
 use super::document::{Document, analyse};
-use super::{COLUMNS, DOCUMENTS, FullTextSearch, row};
-use crate::database::{BulkInsert, Form, Transaction};
+use super::{COLUMNS, DOCUMENTS, FullTextSearch, StrayEntries, row, update};
+use crate::database::{BulkInsert, DatabaseError, Form, Row, Transaction};
 use crate::json;
 use crate::library::ResourceFields;
 
@@ -78,30 +78,85 @@ impl FullTextSearch for SqliteSearch {
         transaction: &Transaction,
         documents: &[(Uuid, &Document)],
     ) -> Result<(), DbErr> {
-        let backend = transaction.get_database_backend();
         for (id, document) in documents {
             transaction
                 .insert_rows(&INSERT, vec![row(*id, document)])
                 .await?;
-            // Written when the group ends; by then this version may have been replaced or deleted.
-            transaction
-                .defer(Statement::from_sql_and_values(
-                    backend,
-                    "INSERT INTO search_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
-                     WHERE resource_id = ?2 AND version = ?3",
-                    [
-                        Value::from(document.tokens.join(" ")),
-                        Value::from(*id),
-                        Value::from(document.version),
-                    ],
-                ))
-                .await?;
+            defer_tokens(transaction, *id, document).await?;
             if let Some(tokens) = &document.json_tokens {
                 insert_json(transaction, *id, document.version, tokens).await?;
             }
         }
         Ok(())
     }
+
+    async fn replace(
+        &self,
+        transaction: &Transaction,
+        id: Uuid,
+        document: &Document,
+    ) -> Result<(), DbErr> {
+        transaction
+            .execute(&update(id, document, NEXT_CHANGE))
+            .await?;
+        defer_tokens(transaction, id, document).await?;
+        match &document.json_tokens {
+            Some(tokens) => insert_json(transaction, id, document.version, tokens).await,
+            None => Ok(()),
+        }
+    }
+
+    fn select_indexed(&self) -> &'static str {
+        "SELECT d.resource_id, substr(d.terms, 1, 8), s.sz FROM search_documents d \
+         LEFT JOIN search_index_docsize s ON s.id = d.doc"
+    }
+
+    fn indexed_tokens(&self, row: &Row<'_>) -> Result<u64, DatabaseError> {
+        let size: Option<Vec<u8>> = row.get(2)?;
+        Ok(size.map_or(0, |size| read_varint(&size)))
+    }
+
+    fn stray_entries(&self) -> Option<StrayEntries> {
+        Some(StrayEntries {
+            count: "SELECT count(*) FROM search_index_docsize s \
+                    WHERE NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.doc = s.id)",
+            delete: "DELETE FROM search_index WHERE rowid IN (SELECT s.id FROM search_index_docsize s \
+                     WHERE NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.doc = s.id))",
+        })
+    }
+}
+
+/// Leaves the tokens of a document to be written when the group ends; by then this version may have been replaced or
+/// deleted.
+async fn defer_tokens(
+    transaction: &Transaction,
+    id: Uuid,
+    document: &Document,
+) -> Result<(), DbErr> {
+    transaction
+        .defer(Statement::from_sql_and_values(
+            transaction.get_database_backend(),
+            "INSERT OR REPLACE INTO search_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
+             WHERE resource_id = ?2 AND version = ?3",
+            [
+                Value::from(document.tokens.join(" ")),
+                Value::from(id),
+                Value::from(document.version),
+            ],
+        ))
+        .await
+}
+
+/// A number as SQLite's record format and FTS5 write it: 7 bits a byte, the highest first.
+fn read_varint(bytes: &[u8]) -> u64 {
+    let mut number = 0;
+    for byte in bytes.iter().take(8) {
+        number = number << 7 | u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    number
 }
 
 /// Adds a document to the index over JSON, and takes it off the list of those that are not in it.
@@ -114,7 +169,7 @@ async fn insert_json(
     let backend = transaction.get_database_backend();
     let insert = Statement::from_sql_and_values(
         backend,
-        "INSERT INTO json_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
+        "INSERT OR REPLACE INTO json_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
          WHERE resource_id = ?2 AND version = ?3",
         [Value::from(tokens), Value::from(id), Value::from(version)],
     );

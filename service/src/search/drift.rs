@@ -1,0 +1,115 @@
+//! Where the search index is not what the library says: counted, so that it can be mended.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::document::Terms;
+use super::{ANALYSIS, FullTextSearch, full_text_search};
+use crate::database::{Database, DatabaseError};
+
+/// How many places of each kind differ; all 0 when nothing is to be mended. Each is counted by one statement, so that
+/// changes meanwhile are no drift.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SearchDrift {
+    /// Resources that cannot be found, because they have no search document.
+    pub resources_without_document: i64,
+    /// Search documents of resources that are gone.
+    pub documents_without_resource: i64,
+    /// Search documents made from another version of their resource: another tool changed it.
+    pub documents_of_another_version: i64,
+    /// Search documents made by the analysis of another version of Pharos.
+    pub documents_of_another_analysis: i64,
+    /// Documents of which the database's token index has another number of tokens.
+    pub documents_indexed_differently: i64,
+    /// Entries of the token index that belong to no document.
+    pub stray_index_entries: i64,
+    /// How far the totals of documents are off.
+    pub documents_counted_wrongly: i64,
+    /// How far the totals of words are off.
+    pub words_counted_wrongly: i64,
+}
+
+impl SearchDrift {
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+pub(super) const WITHOUT_RESOURCE: &str =
+    "NOT EXISTS (SELECT 1 FROM resources r WHERE r.id = d.resource_id)";
+
+/// The sums of the documents minus the totals that are kept: documents and words.
+pub(super) const MISCOUNT: &str = "SELECT actual.documents - kept.documents, actual.words - kept.words FROM \
+     (SELECT count(*) AS documents, CAST(COALESCE(SUM(length), 0) AS bigint) AS words FROM search_documents) actual, \
+     (SELECT CAST(SUM(documents) AS bigint) AS documents, CAST(SUM(tokens) AS bigint) AS words \
+     FROM search_statistics) kept";
+
+/// Counts where the search index of a database is off.
+pub async fn search_drift(database: &Database) -> Result<SearchDrift, DatabaseError> {
+    let search = full_text_search(database.backend());
+    let count = async |sql: &str| {
+        let counted: Option<i64> = database.fetch_one(database.statement(sql, [])).await?;
+        Ok::<_, DatabaseError>(counted.unwrap_or(0))
+    };
+    let (documents_counted_wrongly, words_counted_wrongly) = miscount(database).await?;
+    Ok(SearchDrift {
+        resources_without_document: count(
+            "SELECT count(*) FROM resources r \
+             WHERE NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.resource_id = r.id)",
+        )
+        .await?,
+        documents_without_resource: count(&format!(
+            "SELECT count(*) FROM search_documents d WHERE {WITHOUT_RESOURCE}"
+        ))
+        .await?,
+        documents_of_another_version: count(
+            "SELECT count(*) FROM search_documents d JOIN resources r ON r.id = d.resource_id \
+             WHERE d.version <> r.version",
+        )
+        .await?,
+        documents_of_another_analysis: count(&format!(
+            "SELECT count(*) FROM search_documents WHERE analysis <> {ANALYSIS}"
+        ))
+        .await?,
+        documents_indexed_differently: i64::try_from(
+            indexed_differently(database, &*search).await?.len(),
+        )
+        .unwrap_or(i64::MAX),
+        stray_index_entries: match search.stray_entries() {
+            Some(stray) => count(stray.count).await?,
+            None => 0,
+        },
+        documents_counted_wrongly: documents_counted_wrongly.abs(),
+        words_counted_wrongly: words_counted_wrongly.abs(),
+    })
+}
+
+/// How far the totals are off: documents and words.
+pub(super) async fn miscount(database: &Database) -> Result<(i64, i64), DatabaseError> {
+    let off = database.fold(
+        database.statement(MISCOUNT, []),
+        |off: &mut (i64, i64), row| {
+            *off = (row.get(0)?, row.get(1)?);
+            Ok(())
+        },
+    );
+    off.await
+}
+
+/// The resources of which the token index has another number of tokens than their document has terms.
+pub(super) async fn indexed_differently(
+    database: &Database,
+    search: &dyn FullTextSearch,
+) -> Result<Vec<Uuid>, DatabaseError> {
+    let strategy = full_text_search(database.backend());
+    let statement = database.statement(search.select_indexed(), []);
+    database
+        .fold(statement, move |different: &mut Vec<Uuid>, row| {
+            let terms = row.bytes(1, Terms::count)?;
+            if strategy.indexed_tokens(row)? != terms {
+                different.push(row.get(0)?);
+            }
+            Ok(())
+        })
+        .await
+}

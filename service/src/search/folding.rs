@@ -1,0 +1,111 @@
+//! What of a word counts when it is compared, and how it is shown.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Bytes of a term at most; a longer word is cut.
+const LONGEST_TERM: usize = 128;
+
+/// A word as it is shown to people: lower case, its accents kept.
+pub fn spelling(word: &str) -> String {
+    if word.is_ascii() {
+        return word.to_ascii_lowercase();
+    }
+    word.nfkc()
+        .filter(|character| !is_ignored(*character))
+        .flat_map(char::to_lowercase)
+        .map(|character| {
+            if is_apostrophe(character) {
+                '\''
+            } else {
+                character
+            }
+        })
+        .collect()
+}
+
+/// NFKC in lower case without accents and apostrophes, cut to a bounded length.
+pub fn fold(word: &str) -> String {
+    let mut folded: String = if word.is_ascii() {
+        word.bytes()
+            .filter(|byte| byte.is_ascii_graphic() && *byte != b'\'')
+            .map(|byte| char::from(byte.to_ascii_lowercase()))
+            .collect()
+    } else {
+        let bare = |character: &char| {
+            !is_accent(*character)
+                && !is_apostrophe(*character)
+                && !is_ignored(*character)
+                && !character.is_whitespace()
+                && !character.is_control()
+        };
+        let mut plain = String::with_capacity(word.len());
+        for character in word
+            .nfkd()
+            .filter(bare)
+            .flat_map(char::to_lowercase)
+            .filter(bare)
+        {
+            match without_stroke(character) {
+                Some(letters) => plain.push_str(letters),
+                None => plain.push(character),
+            }
+        }
+        plain.nfc().collect()
+    };
+    if folded.len() > LONGEST_TERM {
+        let mut end = LONGEST_TERM;
+        while !folded.is_char_boundary(end) {
+            end -= 1;
+        }
+        folded.truncate(end);
+    }
+    folded
+}
+
+/// Marks that a reader may leave out. Those of Thai, the Indic scripts and kana are letters of their own.
+fn is_accent(character: char) -> bool {
+    is_combining_mark(character)
+        && matches!(character,
+            '\u{300}'..='\u{7a5}' | '\u{7b1}'..='\u{8ff}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+            | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe2f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Characters without a meaning of their own: soft hyphen, Arabic tatweel, joiners and marks of direction.
+fn is_ignored(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{640}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Letters that Unicode does not decompose, in the letters that people type for them.
+fn without_stroke(character: char) -> Option<&'static str> {
+    Some(match character {
+        'ß' => "ss",
+        'ς' => "σ",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ø' => "o",
+        'ł' => "l",
+        'đ' | 'ð' => "d",
+        'þ' => "th",
+        'ħ' => "h",
+        'ŧ' => "t",
+        'ı' => "i",
+        _ => return None,
+    })
+}
+
+pub fn is_apostrophe(character: char) -> bool {
+    matches!(character, '\'' | '’' | '＇')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spelling_keeps_its_accents() {
+        assert_eq!(spelling("Größe"), "größe");
+        assert_eq!(spelling("Don’t"), "don't");
+    }
+}

@@ -1,0 +1,200 @@
+//! `pharos doctor`: what is in order, what is not, and what mends it.
+
+use std::error::Error;
+use std::net::ToSocketAddrs;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+use service::database::Database;
+use service::random::SystemRandom;
+use service::search::{SearchDrift, search_drift};
+
+use crate::settings::Settings;
+
+const REINDEX: &str = "run `pharos reindex`";
+
+/// One thing that was looked at.
+struct Check {
+    name: &'static str,
+    /// How many places are wrong, where they can be counted.
+    count: Option<i64>,
+    detail: String,
+    /// What to do; `None` when it is in order.
+    mend: Option<String>,
+}
+
+impl Check {
+    fn good(name: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            count: None,
+            detail: detail.into(),
+            mend: None,
+        }
+    }
+
+    fn bad(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            mend: Some(mend.into()),
+            ..Self::good(name, detail)
+        }
+    }
+
+    /// In order when nothing was counted.
+    fn counted(name: &'static str, count: i64, what: &str) -> Self {
+        Self {
+            name,
+            count: Some(count),
+            detail: format!("{count} {what}"),
+            mend: (count != 0).then(|| REINDEX.to_owned()),
+        }
+    }
+}
+
+/// Looks at everything, prints it, and fails when something is to be mended.
+pub async fn doctor(settings: &Settings, as_json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let checks = check(settings).await;
+    let healthy = checks.iter().all(|check| check.mend.is_none());
+    if as_json {
+        let shown: Vec<_> = checks
+            .iter()
+            .map(|check| {
+                json!({
+                    "name": check.name, "ok": check.mend.is_none(), "count": check.count,
+                    "detail": check.detail, "mend": check.mend,
+                })
+            })
+            .collect();
+        let report = json!({"ok": healthy, "checks": shown});
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        for check in &checks {
+            match &check.mend {
+                None => println!("{:<14} {}", check.name, check.detail),
+                Some(mend) => println!("{:<14} {}: {mend}", check.name, check.detail),
+            }
+        }
+    }
+    Ok(if healthy {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Each check needs the ones before it: the first that fails ends them.
+async fn check(settings: &Settings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Err(error) = settings.listen.to_socket_addrs() {
+        let detail = format!("`{}` is no address to listen on: {error}", settings.listen);
+        checks.push(Check::bad(
+            "PHAROS_LISTEN",
+            detail,
+            "use the form 127.0.0.1:8080",
+        ));
+    }
+    let url = match settings.database_url() {
+        Ok(url) => url,
+        Err(error) => {
+            let mend = "set DATABASE_URL to sqlite:…, postgres://… or postgresql://…";
+            checks.push(Check::bad("DATABASE_URL", error.to_string(), mend));
+            return checks;
+        }
+    };
+    checks.push(Check::good("DATABASE_URL", url.to_string()));
+    let options = settings.database_options();
+    let database = match Database::connect(&url.existing(), &options, Arc::new(SystemRandom)).await
+    {
+        Ok(database) => database,
+        Err(error) => {
+            checks.push(unreachable(&error.to_string()));
+            return checks;
+        }
+    };
+    if let Err(error) = database.probe().await {
+        checks.push(unreachable(&error.to_string()));
+        return checks;
+    }
+    checks.push(Check::good("database", "answers"));
+    match database.pending_migrations().await {
+        Ok(0) => checks.push(Check::good("schema", "up to date")),
+        Ok(missing) => {
+            let detail = format!("{missing} steps are missing");
+            checks.push(Check::bad("schema", detail, "run `pharos migrate up`"));
+            return checks;
+        }
+        Err(error) => {
+            checks.push(unreachable(&error.to_string()));
+            return checks;
+        }
+    }
+    match search_drift(&database).await {
+        Ok(drift) => checks.extend(search_checks(&drift)),
+        Err(error) => checks.push(unreachable(&error.to_string())),
+    }
+    checks
+}
+
+fn unreachable(error: &str) -> Check {
+    Check::bad(
+        "database",
+        error,
+        "see that it runs, and check DATABASE_URL",
+    )
+}
+
+fn search_checks(drift: &SearchDrift) -> [Check; 8] {
+    let SearchDrift {
+        resources_without_document,
+        documents_without_resource,
+        documents_of_another_version,
+        documents_of_another_analysis,
+        documents_indexed_differently,
+        stray_index_entries,
+        documents_counted_wrongly,
+        words_counted_wrongly,
+    } = *drift;
+    [
+        Check::counted(
+            "unfindable",
+            resources_without_document,
+            "resources without a search document",
+        ),
+        Check::counted(
+            "orphaned",
+            documents_without_resource,
+            "search documents without a resource",
+        ),
+        Check::counted(
+            "outdated",
+            documents_of_another_version,
+            "search documents of another version of their resource",
+        ),
+        Check::counted(
+            "analysis",
+            documents_of_another_analysis,
+            "search documents from the analysis of another version of Pharos",
+        ),
+        Check::counted(
+            "token_index",
+            documents_indexed_differently,
+            "documents of which the token index has other tokens",
+        ),
+        Check::counted(
+            "stray_tokens",
+            stray_index_entries,
+            "entries of the token index without a document",
+        ),
+        Check::counted(
+            "document_count",
+            documents_counted_wrongly,
+            "documents too many or too few in the totals",
+        ),
+        Check::counted(
+            "word_count",
+            words_counted_wrongly,
+            "words too many or too few in the totals",
+        ),
+    ]
+}

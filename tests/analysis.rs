@@ -1,0 +1,259 @@
+//! How text becomes words: what is found by what, in many languages and for identifiers.
+
+use serde_json::json;
+
+use crate::harness::{World, resource};
+use crate::search::search;
+
+matrix![
+    texts_are_found_by_what_people_type,
+    stems_are_those_of_the_language_or_else_of_the_script,
+    what_matched_is_marked_as_it_stands
+];
+
+type Text = (
+    &'static str,
+    Option<&'static str>,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+/// Title, its language, what finds it, what does not.
+const TEXTS: &[Text] = &[
+    // NFKC and accents.
+    (
+        "Ｆｕｌｌ width ﬁne ①②",
+        None,
+        &["full", "fine", "ＦＵＬＬ"],
+        &["ful"],
+    ),
+    (
+        "cafe\u{301} naïve Straße",
+        None,
+        &["café", "cafe", "naive", "strasse", "STRASSE", "straße"],
+        &["cafes au"],
+    ),
+    (
+        "Łódź Ærø Þórr",
+        None,
+        &["lodz", "aero", "thorr", "łódź"],
+        &[],
+    ),
+    (
+        "data\u{ad}base",
+        None,
+        &["database", "databases"],
+        &["base"],
+    ),
+    ("Ο Οδυσσεύς", Some("el"), &["οδυσσευς", "ΟΔΥΣΣΕΥΣ"], &[]),
+    ("شُكْرًا كتـاب", Some("ar"), &["شكرا", "كتاب"], &[]),
+    ("שָׁלוֹם", Some("he"), &["שלום"], &[]),
+    // Scripts without spaces: one and two characters, in any part of the text.
+    (
+        "東京都立図書館の歴史",
+        Some("ja"),
+        &["東", "東京", "京都", "図書", "図書館", "館", "歴史", "の歴"],
+        &["京東", "大阪", "館図"],
+    ),
+    (
+        "データベース入門",
+        None,
+        &["デ", "データ", "ベース", "ﾃﾞｰﾀ", "入門", "データベース"],
+        &["データ門", "テータ"],
+    ),
+    (
+        "机器学习与数据库",
+        Some("zh"),
+        &["机", "学习", "数据库", "库"],
+        &["学数"],
+    ),
+    (
+        "데이터베이스를 배우다",
+        Some("ko"),
+        &["데", "데이터", "데이터베이스", "배우"],
+        &["터데"],
+    ),
+    (
+        "ภาษาไทยและน้ำตาล",
+        Some("th"),
+        &["ไทย", "ภาษา", "น้ำ", "น้ำตาล"],
+        &["นา", "นำ"],
+    ),
+    ("किताब और हिन्दी", Some("hi"), &["किताब", "हिन्दी"], &["कताब"]),
+    // Identifiers, whole and in parts.
+    (
+        "ISBN 978-0439023483",
+        None,
+        &["978-0439023483", "978", "0439023483", "\"978-0439023483\""],
+        &["978-0439023484", "0439"],
+    ),
+    (
+        "Paper cs/9809011",
+        None,
+        &["cs/9809011", "cs", "9809011", "title:cs/9809011"],
+        &["cs/980"],
+    ),
+    (
+        "Learning C++ by example",
+        None,
+        &["C++", "c++", "\"C++\"", "\"learning c++\"", "title:C++"],
+        &["C#", "c+"],
+    ),
+    (
+        "Music of C major",
+        None,
+        &["c major"],
+        &["\"C++\" major -learning"],
+    ),
+    (
+        "AT&T and R&D",
+        None,
+        &["AT&T", "at&t", "r&d", "\"R&D\""],
+        &["T&AT"],
+    ),
+    (
+        "I don't know",
+        None,
+        &["don't", "dont", "don’t", "don", "DON'T"],
+        &["dent"],
+    ),
+    (
+        "L'amour d’une étoile",
+        Some("fr"),
+        &["amour", "l'amour", "L’Amour", "étoile", "une"],
+        &[],
+    ),
+    (
+        "snake_case at example.com, U.S.A.",
+        None,
+        &[
+            "snake_case",
+            "snake",
+            "example",
+            "example.com",
+            "USA",
+            "u.s.a.",
+        ],
+        &["xample"],
+    ),
+    (
+        "doi 10.1000/xyz.123",
+        None,
+        &["10.1000/xyz.123", "xyz", "10.1000"],
+        &["10.1001"],
+    ),
+    // Longer than the stem.
+    (
+        "Modern databases",
+        Some("en"),
+        &[
+            "databases*",
+            "database*",
+            "datab*",
+            "databas*",
+            "moder*",
+            "title:databases*",
+        ],
+        &["databasesx*"],
+    ),
+    (
+        "Libraries and organizations",
+        None,
+        &[
+            "library*",
+            "libraries*",
+            "organizations*",
+            "organization*",
+            "lib*",
+        ],
+        &["librarians*"],
+    ),
+];
+
+async fn texts_are_found_by_what_people_type(world: World) {
+    let mut ids = Vec::new();
+    for (title, language, _, _) in TEXTS {
+        let created = resource(&world, json!({"title": title, "language": language})).await;
+        ids.push(created["id"].clone());
+    }
+    let mut wrong = Vec::new();
+    for ((title, _, found, missed), id) in TEXTS.iter().zip(&ids) {
+        for (queries, expected) in [(found, true), (missed, false)] {
+            for query in *queries {
+                for facets in ["", "type"] {
+                    // In memory, and by the token index.
+                    let parameters = [
+                        ("q", *query),
+                        ("match", "all"),
+                        ("facets", facets),
+                        ("limit", "200"),
+                    ];
+                    let reply = search(&world, &parameters).await;
+                    let items = reply["items"].as_array().unwrap();
+                    let is_there =
+                        reply["corrected"] == false && items.iter().any(|item| item["id"] == *id);
+                    if is_there != expected {
+                        wrong.push(format!("{query} {facets} should find {title}: {expected}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn stems_are_those_of_the_language_or_else_of_the_script(world: World) {
+    for (title, language) in [
+        ("Les bibliothèques nationales", Some("fr")),
+        ("Les bibliothèques nationales", None),
+        ("National libraries", Some("fr")),
+        ("National libraries", Some("en")),
+        ("Книги северных морей", Some("ru")),
+        ("Книга северного моря", None),
+        ("Книгами", Some("en")),
+    ] {
+        resource(&world, json!({"title": title, "language": language})).await;
+    }
+    for (query, total) in [
+        ("bibliothèques", 2),
+        ("bibliotheque language:fr", 1),
+        ("national language:fr", 2),
+        ("library", 1),
+        ("libraries", 2),
+        // Not given, the script decides.
+        ("книгу", 2),
+        ("книгами", 3),
+        ("книгу language:ru", 1),
+    ] {
+        let reply = search(&world, &[("q", query), ("match", "all")]).await;
+        assert_eq!(reply["total"], total, "{query}");
+    }
+}
+
+async fn what_matched_is_marked_as_it_stands(world: World) {
+    for (title, query, marked) in [
+        ("東京の本", "東京", "<mark>東京</mark>の本"),
+        ("Learning C++ now", "c++", "Learning <mark>C++</mark> now"),
+        (
+            "It's at AT&T",
+            "at&t",
+            "It&#39;s at <mark>AT</mark>&amp;<mark>T</mark>",
+        ),
+        ("cafe\u{301} noir", "cafe", "<mark>cafe\u{301}</mark> noir"),
+        (
+            "All databases here",
+            "databases*",
+            "All <mark>databases</mark> here",
+        ),
+        ("see example.com", "example", "see <mark>example.com</mark>"),
+    ] {
+        let created = resource(&world, json!({"title": title})).await;
+        let reply = search(&world, &[("q", query), ("limit", "200")]).await;
+        let items = reply["items"].as_array().unwrap();
+        let item = items
+            .iter()
+            .find(|item| item["id"] == created["id"])
+            .unwrap();
+        assert_eq!(item["highlights"]["title"], marked, "{query}");
+    }
+}
