@@ -42,6 +42,8 @@ pub enum Command {
     /// Manage API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Measure the ranking on a retrieval collection, in a scratch database of DATABASE_URL's kind.
+    Evaluate(EvaluateArguments),
     /// Print the served OpenAPI document.
     Openapi,
     /// Check configuration, database and schema, and say what to mend.
@@ -94,6 +96,15 @@ pub struct SearchArguments {
     /// Print the reply of the API.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// The collection: corpus.jsonl (_id, title, text), queries.jsonl (_id, text), qrels.tsv (query, document, score).
+    pub folder: PathBuf,
+    /// Write the ranked ids, 100 a query at most, in the TREC run format.
+    #[arg(long, value_name = "FILE")]
+    pub run: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

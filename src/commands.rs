@@ -17,6 +17,7 @@ use service::{Environment, Pharos};
 use crate::arguments::{
     Arguments, Command, KeyCommand, MigrateCommand, SearchArguments, UserCommand,
 };
+use crate::evaluate::evaluate;
 use crate::import::import;
 use crate::settings::Settings;
 
@@ -44,6 +45,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
         Some(Command::Search(options)) => search(&open(settings).await?, options).await,
         Some(Command::User(command)) => user(&open(settings).await?, command).await,
         Some(Command::Key(command)) => key(&open(settings).await?, command).await,
+        Some(Command::Evaluate(options)) => evaluate(settings, &options).await,
         Some(Command::Openapi) => {
             println!("{}", api::openapi_document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)

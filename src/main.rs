@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod evaluate;
 mod import;
 mod settings;
 

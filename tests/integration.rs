@@ -13,6 +13,7 @@ mod access;
 mod conformance;
 mod durability;
 mod equality;
+mod evaluation;
 mod export;
 mod filters;
 mod house_rules;

@@ -12,6 +12,7 @@ mod options;
 mod postgres_driver;
 mod readers;
 mod row;
+mod scratch;
 mod sqlite_driver;
 mod transaction;
 mod url;
@@ -31,6 +32,7 @@ pub use self::error::DatabaseError;
 pub use self::migrate::MigrationStep;
 pub use self::options::DatabaseOptions;
 pub use self::row::{Column, FromRow, Row};
+pub use self::scratch::ScratchDatabase;
 pub use self::transaction::Transaction;
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 

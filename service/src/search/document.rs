@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use crate::library::ResourceFields;
 
 use super::analysis::{Analyser, fold, primary_language};
+use super::rank::{Frequency, Lengths};
 
 /// Words that are indexed of one resource at most; the rest of a longer text is kept but not found.
 const MOST_WORDS: usize = 50_000;
@@ -56,14 +57,29 @@ impl Field {
         }
     }
 
-    /// How much a word in this field counts against one in the description.
-    pub fn weight(self) -> f64 {
+    /// The part of a document whose length the field's frequencies are measured by.
+    pub fn zone(self) -> Zone {
         match self {
-            Self::Title => 3.0,
-            Self::Subject | Self::Creator => 2.0,
-            Self::Description | Self::Other => 1.0,
+            Self::Title | Self::Subject | Self::Creator => Zone::Head,
+            Self::Description | Self::Other => Zone::Body,
         }
     }
+
+    /// How much a word in this field counts, in halves of what one in the body does.
+    pub fn half_points(self) -> u32 {
+        match self {
+            Self::Title => 4,
+            Self::Subject | Self::Creator => 3,
+            Self::Description | Self::Other => 2,
+        }
+    }
+}
+
+/// The names of a resource, and what is said about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    Head,
+    Body,
 }
 
 /// What matches can be counted by.
@@ -363,6 +379,26 @@ impl<'d> Terms<'d> {
             table,
             entries: rest,
         })
+    }
+
+    /// Words in the head and in the body; of a list each further entry counts [`GAP`] more.
+    pub fn lengths(&self) -> Lengths {
+        let mut lengths = Lengths::default();
+        let mut begin = 0;
+        for (field, end) in FIELDS.into_iter().zip(self.field_ends) {
+            let words = end.saturating_sub(begin).saturating_sub(GAP);
+            begin = end;
+            match field.zone() {
+                Zone::Head => lengths.head += words,
+                Zone::Body => lengths.body += words,
+            }
+        }
+        lengths
+    }
+
+    /// How often a term stands in the document.
+    pub fn frequency(&self, positions: Positions<'_>) -> Frequency {
+        Frequency::at(self, positions)
     }
 
     /// The field that a position is in.

@@ -6,13 +6,17 @@
 mod analysis;
 mod candidates;
 mod document;
+mod feedback;
 mod highlight;
 mod memory;
 mod postgres;
+mod postings;
 mod query;
 mod rank;
 mod service;
 mod sqlite;
+mod stop_words;
+mod workspace;
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query as SqlQuery, SelectStatement};

@@ -1,16 +1,85 @@
 //! Which candidates match, and how well.
 //!
-//! The score is BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75) over term frequencies weighted by field, with
-//! Lucene's idf, ln(1 + (N − n + ½) / (n + ½)), which never is negative. N and the average length are those of the
-//! library; n counts the documents that have the word (for a phrase, prefix, field or year: the candidates).
+//! The score is BM25F (Robertson and Zaragoza 2009, section 3.6): the frequencies of a word in the *head* (title,
+//! subject, creator) and in the *body* (everything else) are weighted by field, each divided by its own length
+//! normalisation, added, and then saturated together. The idf is Lucene's, ln(1 + (N − n + ½) / (n + ½)), which never is
+//! negative. N and the mean lengths are those of the library; n counts the documents that have the word (for a phrase,
+//! prefix, field or year: the candidates).
 
 use uuid::Uuid;
 
-use super::document::{FIELDS, Terms, term_hash};
+use super::document::{FIELDS, Terms, Zone, term_hash};
 use super::query::{Atom, Occurs, Query};
+use super::stop_words::word_weight;
 
-pub(super) const K1: f64 = 1.2;
-pub(super) const B: f64 = 0.75;
+/// How soon further occurrences of a word stop to count.
+const K1: f64 = 1.2;
+/// How much a length counts.
+const B: f64 = 0.75;
+
+/// How often a word stands in a document: in the head weighted by field, in half points; in the body plainly. More than
+/// 255 count as 255, which the saturation makes equal anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Frequency {
+    pub head: u8,
+    pub body: u8,
+}
+
+impl Frequency {
+    /// Of occurrences at these positions. A whole value has none: it is found, but adds nothing to a score.
+    pub fn at(terms: &Terms<'_>, positions: impl Iterator<Item = u32>) -> Self {
+        let (mut head, mut body) = (0_u32, 0_u32);
+        for position in positions {
+            let field = FIELDS[terms.field_at(position)];
+            match field.zone() {
+                Zone::Head => head += field.half_points(),
+                Zone::Body => body += 1,
+            }
+        }
+        Self {
+            head: u8::try_from(head).unwrap_or(u8::MAX),
+            body: u8::try_from(body).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Which of two terms for one word counts.
+    pub fn is_more_than(self, other: Self) -> bool {
+        let weigh = |it: Self| u32::from(it.head) + 2 * u32::from(it.body);
+        weigh(self) > weigh(other)
+    }
+}
+
+/// Words in the two parts of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lengths {
+    pub head: u32,
+    pub body: u32,
+}
+
+/// The mean lengths of those documents of the library that have a head, or a body.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Norms {
+    head: f64,
+    body: f64,
+}
+
+impl Norms {
+    pub fn new(head: f64, body: f64) -> Self {
+        Self {
+            head: head.max(1.0),
+            body: body.max(1.0),
+        }
+    }
+}
+
+/// The part of BM25F that depends on the document: from 0 to k1 + 1.
+#[inline]
+pub fn saturation(frequency: Frequency, lengths: Lengths, norms: &Norms) -> f64 {
+    let norm = |length: u32, mean: f64| 1.0 - B + B * f64::from(length) / mean;
+    let head = f64::from(frequency.head) / 2.0 / norm(lengths.head, norms.head);
+    let body = f64::from(frequency.body) / norm(lengths.body, norms.body);
+    (head + body) * (K1 + 1.0) / (head + body + K1)
+}
 
 /// A document that matches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,19 +97,19 @@ pub struct Collector {
     atoms: Vec<Vec<usize>>,
     /// Whether several terms stand for the word of a slot, so that their positions have to be merged.
     shared: Vec<bool>,
-    ids: Vec<(Uuid, f64)>,
-    /// For each match and each atom the weighted frequency.
-    frequencies: Vec<f64>,
+    ids: Vec<(Uuid, Lengths)>,
+    /// For each match and each atom the frequency; `None` when it is not there.
+    frequencies: Vec<Option<Frequency>>,
     /// For each slot, where its terms stand in the document at hand.
     found: Vec<Vec<u32>>,
-    /// For each slot, the highest weighted frequency among its terms.
-    highest: Vec<f64>,
+    /// For each slot, the highest frequency among its terms.
+    highest: Vec<Option<Frequency>>,
 }
 
 /// What the library as a whole says to a score.
 pub struct Statistics {
-    pub documents: i64,
-    pub tokens: i64,
+    pub documents: f64,
+    pub norms: Norms,
     /// For each atom of the query in order, how many documents have it; `None` for phrases, prefixes, fields and years,
     /// whose matches are counted instead.
     pub counts: Vec<Option<f64>>,
@@ -83,12 +152,12 @@ impl Collector {
             ids: Vec::new(),
             frequencies: Vec::new(),
             found: vec![Vec::new(); slots],
-            highest: vec![0.0; slots],
+            highest: vec![None; slots],
         }
     }
 
     /// Considers a candidate; tells whether it matches.
-    pub fn consider(&mut self, id: Uuid, length: i64, packed: &[u8]) -> bool {
+    pub fn consider(&mut self, id: Uuid, packed: &[u8]) -> bool {
         let Some(terms) = Terms::new(packed) else {
             return false;
         };
@@ -102,11 +171,10 @@ impl Collector {
             for atom in &clause.any_of {
                 let frequency =
                     frequency(atom, &self.atoms[next], &self.found, &self.highest, &terms);
-                holds |= frequency > 0.0;
-                self.frequencies.push(if clause.occurs == Occurs::MustNot {
-                    0.0
-                } else {
-                    frequency
+                holds |= frequency.is_some();
+                self.frequencies.push(match clause.occurs {
+                    Occurs::MustNot => None,
+                    Occurs::Must | Occurs::Should => frequency,
                 });
                 next += 1;
             }
@@ -124,7 +192,7 @@ impl Collector {
         }
         let matches = required_hold && (any_should || has_must || !has_should);
         if matches {
-            self.ids.push((id, length as f64));
+            self.ids.push((id, terms.lengths()));
         } else {
             self.frequencies.truncate(row);
         }
@@ -134,7 +202,7 @@ impl Collector {
     /// Looks every wanted term up in a document.
     fn find_positions(&mut self, terms: &Terms<'_>) {
         self.found.iter_mut().for_each(Vec::clear);
-        self.highest.fill(0.0);
+        self.highest.fill(None);
         for wanted in &self.wanted {
             let found = &mut self.found[wanted.slot];
             if wanted.prefix {
@@ -144,17 +212,12 @@ impl Collector {
                     }
                 }
             } else if let Some(positions) = terms.find(wanted.hash, &wanted.term) {
-                let before = found.len();
+                let frequency = Frequency::at(terms, positions.clone());
                 found.extend(positions);
-                if found.len() == before {
-                    // A whole value has no position; it stands behind every word.
-                    found.push(u32::MAX);
+                let highest = &mut self.highest[wanted.slot];
+                if highest.is_none_or(|highest| frequency.is_more_than(highest)) {
+                    *highest = Some(frequency);
                 }
-                let frequency = found[before..]
-                    .iter()
-                    .map(|position| weight_at(terms, *position))
-                    .sum();
-                self.highest[wanted.slot] = self.highest[wanted.slot].max(frequency);
             }
         }
         for (found, shared) in self.found.iter_mut().zip(&self.shared) {
@@ -165,47 +228,40 @@ impl Collector {
         }
     }
 
-    /// How many documents matched.
-    pub fn total(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Scores the matches and returns the best `limit` after a position, best first, ties by id; with whether there are
-    /// more.
-    pub fn best(
-        &self,
-        statistics: &Statistics,
-        after: Option<(f64, Uuid)>,
-        limit: usize,
-    ) -> (Vec<Hit>, bool) {
+    /// Scores the matches, in no order.
+    pub fn hits(&self, statistics: &Statistics) -> Vec<Hit> {
         let width = self.atoms.len();
         let mut counts = vec![0_u32; width];
         for row in self.frequencies.chunks_exact(width.max(1)) {
             for (count, frequency) in counts.iter_mut().zip(row) {
-                *count += u32::from(*frequency > 0.0);
+                *count += u32::from(frequency.is_some());
             }
         }
-        let (documents, average) = totals(statistics.documents, statistics.tokens);
-        let idf: Vec<f64> = counts
+        let atoms = self.query.clauses.iter().flat_map(|clause| &clause.any_of);
+        let weights: Vec<f64> = counts
             .iter()
             .zip(&statistics.counts)
-            .map(|(count, known)| inverse_frequency(documents, known.unwrap_or(f64::from(*count))))
+            .zip(atoms)
+            .map(|((count, known), atom)| {
+                let count = known.unwrap_or(f64::from(*count));
+                weight(atom) * inverse_frequency(statistics.documents, count)
+            })
             .collect();
         let mut hits: Vec<Hit> = Vec::with_capacity(self.ids.len());
-        for (index, (id, length)) in self.ids.iter().enumerate() {
-            let norm = length_norm(*length, average);
+        for (index, (id, lengths)) in self.ids.iter().enumerate() {
             let row = &self.frequencies[index * width..(index + 1) * width];
-            let score: f64 = row
-                .iter()
-                .zip(&idf)
-                .map(|(frequency, idf)| idf * frequency * (K1 + 1.0) / (frequency + norm))
-                .sum();
+            let mut score = 0.0;
+            for (frequency, weight) in row.iter().zip(&weights) {
+                if let Some(frequency) = frequency {
+                    score += weight * saturation(*frequency, *lengths, &statistics.norms);
+                }
+            }
             hits.push(Hit {
                 id: *id,
                 score: rounded(score),
             });
         }
-        best_after(hits, after, limit)
+        hits
     }
 
     /// The positions of what was looked for in one document, ascending, for highlighting.
@@ -234,82 +290,91 @@ impl Collector {
     }
 }
 
-/// How many documents there are and how long they are on average, neither of them 0.
-pub(super) fn totals(documents: i64, tokens: i64) -> (f64, f64) {
-    let (documents, tokens) = (documents.max(1) as f64, tokens.max(1) as f64);
-    (documents, tokens / documents)
-}
-
 /// Lucene's idf; a word is never in more documents than there are.
-pub(super) fn inverse_frequency(documents: f64, count: f64) -> f64 {
+pub fn inverse_frequency(documents: f64, count: f64) -> f64 {
     (1.0 + (documents.max(count) - count + 0.5) / (count + 0.5)).ln()
 }
 
-/// What a document's length does to the saturation of a frequency.
-pub(super) fn length_norm(length: f64, average: f64) -> f64 {
-    K1 * (1.0 - B + B * length / average)
+/// How much an atom counts: a stop word on its own hardly does.
+pub fn weight(atom: &Atom) -> f64 {
+    match atom.single_word().and_then(<[String]>::last) {
+        Some(folded) => word_weight(folded),
+        None => 1.0,
+    }
 }
 
 /// Six digits, so that the last bits of a sum decide nothing.
-pub(super) fn rounded(score: f64) -> f64 {
+pub fn rounded(score: f64) -> f64 {
     // Adding 0 makes −0 of an empty sum 0.
     (score * 1e6).round() / 1e6 + 0.0
 }
 
-/// The best hits after a position, best first, ties by id; with whether there are more.
-pub(super) fn best_after(
+/// The order of hits: best first, ties by id.
+pub fn before(one: &Hit, other: &Hit) -> std::cmp::Ordering {
+    other
+        .score
+        .total_cmp(&one.score)
+        .then_with(|| one.id.cmp(&other.id))
+}
+
+/// The best hits after a position, best first, ties by id; with whether there are more. The first `in_order` stand in
+/// order already, before all others.
+pub fn best_after(
     mut hits: Vec<Hit>,
+    in_order: usize,
     after: Option<(f64, Uuid)>,
     limit: usize,
 ) -> (Vec<Hit>, bool) {
+    let mut begin = 0;
     if let Some((score, id)) = after {
-        hits.retain(|hit| hit.score < score || (hit.score == score && hit.id > id));
+        let position = Hit { id, score };
+        begin = hits[..in_order].partition_point(|hit| before(hit, &position).is_le());
+        if begin == in_order {
+            let mut index = 0;
+            hits.retain(|hit| {
+                index += 1;
+                index <= in_order || before(hit, &position).is_gt()
+            });
+        }
     }
-    let order = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id));
-    let more = hits.len() > limit;
-    if more {
-        hits.select_nth_unstable_by(limit, order);
-        hits.truncate(limit);
+    let end = begin.saturating_add(limit);
+    let more = hits.len() > end;
+    if end > in_order {
+        let rest = &mut hits[in_order..];
+        if more {
+            rest.select_nth_unstable_by(end - in_order, before);
+            hits.truncate(end);
+        }
+        hits[in_order..].sort_unstable_by(before);
     }
-    hits.sort_unstable_by(order);
+    hits.truncate(end);
+    hits.drain(..begin);
     (hits, more)
 }
 
-/// The weight of a word at a position; that of a whole value matches without adding to the score.
-fn weight_at(terms: &Terms<'_>, position: u32) -> f64 {
-    if position == u32::MAX {
-        f64::MIN_POSITIVE
-    } else {
-        FIELDS[terms.field_at(position)].weight()
-    }
-}
-
-/// The frequency of an atom weighted by field, more than 0 when it matches. Of several terms for one word the most
-/// frequent counts.
+/// The frequency of an atom, `None` when it does not match. Of several terms for one word the most frequent counts.
 fn frequency(
     atom: &Atom,
     slots: &[usize],
     found: &[Vec<u32>],
-    highest: &[f64],
+    highest: &[Option<Frequency>],
     terms: &Terms<'_>,
-) -> f64 {
+) -> Option<Frequency> {
     if let Some((first, last)) = atom.years {
-        return if terms
+        return terms
             .year
-            .is_some_and(|year| (first..=last).contains(&year))
-        {
-            f64::MIN_POSITIVE
-        } else {
-            0.0
-        };
+            .filter(|year| (first..=last).contains(year))
+            .map(|_| Frequency::default());
     }
     if let ([slot], false, None) = (slots, atom.prefix, atom.within) {
         return highest[*slot];
     }
-    occurrences(atom, slots, found, terms)
+    let mut starts = occurrences(atom, slots, found, terms)
         .filter(|(_, within)| *within)
-        .map(|(position, _)| weight_at(terms, position))
-        .sum()
+        .map(|(position, _)| position)
+        .peekable();
+    starts.peek()?;
+    Some(Frequency::at(terms, starts))
 }
 
 /// The starts of a word or phrase, each with whether it is in the field asked for.
@@ -325,7 +390,6 @@ fn occurrences<'a>(
     first
         .iter()
         .copied()
-        .filter(|position| *position != u32::MAX)
         .filter(move |position| {
             slots
                 .iter()

@@ -53,7 +53,7 @@ pub struct SearchReply {
 pub struct SearchItem {
     pub kind: &'static str,
     pub id: Uuid,
-    /// BM25, six digits; higher is better; comparable within one query only.
+    /// BM25F with feedback, six digits; higher is better; comparable within one query only.
     pub score: f64,
     /// HTML by field, with `<mark>` around what matched.
     pub highlights: serde_json::Map<String, Json>,
@@ -122,8 +122,8 @@ impl Pharos {
                 let collector = matches
                     .collector
                     .unwrap_or_else(|| Collector::new(query.clone()));
-                let (hits, more) = collector.best(&self.memory.statistics(&query), after, limit);
-                (hits, more, collector.total())
+                let hits = collector.hits(&self.memory.statistics(&query));
+                self.memory.best(&query, hits, after, limit)
             };
         let items = self
             .load_items(&hits, &mut Collector::new(query.clone()))
@@ -177,7 +177,6 @@ impl Pharos {
         };
         let mut select = SqlQuery::select()
             .column((documents(), search_documents::Column::ResourceId))
-            .column((documents(), search_documents::Column::Length))
             .column((documents(), search_documents::Column::Terms))
             .expr(facets)
             .from(documents())
@@ -208,14 +207,13 @@ impl Pharos {
             .database
             .fold(statement, move |matches: &mut Matches, row| {
                 let id: Uuid = row.get(0)?;
-                let length: i64 = row.get(1)?;
                 let collector = matches
                     .collector
                     .get_or_insert_with(|| Collector::new((*query).clone()));
-                let found = row.bytes(2, |terms| collector.consider(id, length, terms))?;
+                let found = row.bytes(1, |terms| collector.consider(id, terms))?;
                 if found && with_facets {
                     let counts = &mut matches.facets;
-                    row.bytes(3, |packed| {
+                    row.bytes(2, |packed| {
                         read_facets(packed, |facet, value| {
                             *counts.entry((facet, value.to_owned())).or_default() += 1;
                         });
