@@ -14,6 +14,7 @@ mod process;
 mod report;
 mod requests;
 mod rest;
+mod search;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -27,12 +28,20 @@ struct Benchmark {
     run: fn(&[String]) -> Result<()>,
 }
 
-const BENCHMARKS: &[Benchmark] = &[Benchmark {
-    name: "rest",
-    summary: "the REST API on SQLite and PostgreSQL, against FastAPI and against a constant body",
-    usage: options::USAGE,
-    run: rest::run,
-}];
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "rest",
+        summary: "the REST API on SQLite and PostgreSQL, against FastAPI and against a constant body",
+        usage: options::USAGE,
+        run: rest::run,
+    },
+    Benchmark {
+        name: "search",
+        summary: "searches, index size and indexing, against bare FTS5 and ts_rank",
+        usage: search::USAGE,
+        run: search::run,
+    },
+];
 
 fn main() -> ExitCode {
     // cargo adds `--bench` to what the user typed.

@@ -22,6 +22,8 @@ pub struct Pharos {
     pub key: String,
     /// From starting the process to its first answer on `/readyz`.
     pub start_time: Duration,
+    /// Of `pharos import`, the whole command.
+    pub import_time: Duration,
 }
 
 /// Builds the release binary and finds out where cargo put it.
@@ -100,7 +102,9 @@ impl Pharos {
         ]))?
         .trim()
         .to_owned();
+        let importing = Instant::now();
         output_of(command(&["import", "resources"]).args(files))?;
+        let import_time = importing.elapsed();
 
         let started = Instant::now();
         let mut server = Server::start(&mut command(&["serve"]))?;
@@ -110,6 +114,7 @@ impl Pharos {
             address,
             key,
             start_time: started.elapsed(),
+            import_time,
         })
     }
 

@@ -25,6 +25,7 @@ mod overload;
 mod parameters;
 mod program;
 mod queries;
+mod ranking;
 mod refusals;
 mod resources;
 mod search;

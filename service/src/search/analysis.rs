@@ -69,6 +69,15 @@ impl Analyser {
         }
     }
 
+    /// Calls `each` with where every word of a text begins and ends, those that [`Self::words`] calls for.
+    pub fn each_place(text: &str, mut each: impl FnMut(usize, usize)) {
+        for (start, word) in text.unicode_word_indices() {
+            if !fold(word).is_empty() {
+                each(start, start + word.len());
+            }
+        }
+    }
+
     fn terms(&self, word: &str) -> Vec<String> {
         let folded = fold(word);
         if folded.is_empty() {

@@ -7,8 +7,9 @@
 //! not change. Only the best matches are moved, so that the time does not grow with the library, and since nothing is
 //! subtracted they all stay before the others.
 
+use super::formula::{Lengths, Norms, inverse_frequency, rounded, saturation};
 use super::postings::Postings;
-use super::rank::{Hit, Norms, before, inverse_frequency, rounded, saturation};
+use super::rank::{Hit, before};
 
 /// Matches that the terms are taken from.
 const FEEDBACK_DOCUMENTS: usize = 10;
@@ -102,7 +103,7 @@ pub(super) fn refine(postings: &Postings, asked: &Asked, hits: &mut [Hit]) -> us
     in_order
 }
 
-fn find(postings: &Postings, hit: &Hit) -> Option<(u32, super::rank::Lengths)> {
+fn find(postings: &Postings, hit: &Hit) -> Option<(u32, Lengths)> {
     let entry = postings.entry_of(hit.id)?;
     Some((entry, postings.lengths(entry)?))
 }

@@ -15,9 +15,10 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::feedback::{Asked, refine};
+use super::formula::weight;
 use super::postings::Postings;
 use super::query::{Occurs, Query};
-use super::rank::{Hit, Statistics, best_after, weight};
+use super::rank::{Hit, Statistics, best_after};
 use super::stop_words::word_weight;
 use super::workspace::{Matching, Workspace};
 use super::{FullTextSearch, REMOVALS_KEPT};
@@ -207,14 +208,11 @@ impl MemoryIndex {
     pub(crate) fn best(
         &self,
         query: &Query,
-        mut hits: Vec<Hit>,
+        hits: Vec<Hit>,
         after: Option<(f64, Uuid)>,
         limit: usize,
     ) -> (Vec<Hit>, bool, usize) {
-        let total = hits.len();
-        let in_order = refine(&self.contents.read().postings, &asked(query), &mut hits);
-        let (hits, more) = best_after(hits, in_order, after, limit);
-        (hits, more, total)
+        best_of(&self.contents.read().postings, query, hits, after, limit)
     }
 
     /// Answers a plain query: the best hits after a position, whether there are more, and how many there are in all.
@@ -228,10 +226,24 @@ impl MemoryIndex {
         let contents = self.contents.read();
         workspace.begin(contents.postings.len());
         let hits = workspace.score(&contents.postings, query);
+        let best = best_of(&contents.postings, query, hits, after, limit);
         drop(contents);
         self.workspaces.lock().push(workspace);
-        self.best(query, hits, after, limit)
+        best
     }
+}
+
+fn best_of(
+    postings: &Postings,
+    query: &Query,
+    mut hits: Vec<Hit>,
+    after: Option<(f64, Uuid)>,
+    limit: usize,
+) -> (Vec<Hit>, bool, usize) {
+    let total = hits.len();
+    let in_order = refine(postings, &asked(query), &mut hits);
+    let (hits, more) = best_after(hits, in_order, after, limit);
+    (hits, more, total)
 }
 
 /// What feedback has to know of a query.

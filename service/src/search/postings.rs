@@ -10,8 +10,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use uuid::Uuid;
 
-use super::document::Terms;
-use super::rank::{Frequency, Lengths, Norms};
+use super::formula::{Frequency, Lengths, Norms};
+use super::packed::Terms;
 use super::stop_words::word_weight;
 
 /// Inverted and forward lists of every document, the replaced ones included until everything is read anew.
@@ -130,9 +130,10 @@ impl Postings {
             return;
         };
         let mut words: Vec<(u32, Frequency)> = Vec::with_capacity(128);
-        for (term, positions) in terms.all() {
+        terms.each(|term, positions| {
             words.push((self.term(term), terms.frequency(positions)));
-        }
+            true
+        });
         words.sort_unstable_by_key(|(term, _)| *term);
         let mut last = 0;
         for (number, frequency) in words {

@@ -1,85 +1,10 @@
-//! Which candidates match, and how well.
-//!
-//! The score is BM25F (Robertson and Zaragoza 2009, section 3.6): the frequencies of a word in the *head* (title,
-//! subject, creator) and in the *body* (everything else) are weighted by field, each divided by its own length
-//! normalisation, added, and then saturated together. The idf is Lucene's, ln(1 + (N − n + ½) / (n + ½)), which never is
-//! negative. N and the mean lengths are those of the library; n counts the documents that have the word (for a phrase,
-//! prefix, field or year: the candidates).
+//! Which candidates match, how well by [`super::formula`], and in which order.
 
 use uuid::Uuid;
 
-use super::document::{FIELDS, Terms, Zone, term_hash};
+use super::formula::{Frequency, Lengths, Norms, inverse_frequency, rounded, saturation, weight};
+use super::packed::Terms;
 use super::query::{Atom, Occurs, Query};
-use super::stop_words::word_weight;
-
-/// How soon further occurrences of a word stop to count.
-const K1: f64 = 1.2;
-/// How much a length counts.
-const B: f64 = 0.75;
-
-/// How often a word stands in a document: in the head weighted by field, in half points; in the body plainly. More than
-/// 255 count as 255, which the saturation makes equal anyway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Frequency {
-    pub head: u8,
-    pub body: u8,
-}
-
-impl Frequency {
-    /// Of occurrences at these positions. A whole value has none: it is found, but adds nothing to a score.
-    pub fn at(terms: &Terms<'_>, positions: impl Iterator<Item = u32>) -> Self {
-        let (mut head, mut body) = (0_u32, 0_u32);
-        for position in positions {
-            let field = FIELDS[terms.field_at(position)];
-            match field.zone() {
-                Zone::Head => head += field.half_points(),
-                Zone::Body => body += 1,
-            }
-        }
-        Self {
-            head: u8::try_from(head).unwrap_or(u8::MAX),
-            body: u8::try_from(body).unwrap_or(u8::MAX),
-        }
-    }
-
-    /// Which of two terms for one word counts.
-    pub fn is_more_than(self, other: Self) -> bool {
-        let weigh = |it: Self| u32::from(it.head) + 2 * u32::from(it.body);
-        weigh(self) > weigh(other)
-    }
-}
-
-/// Words in the two parts of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lengths {
-    pub head: u32,
-    pub body: u32,
-}
-
-/// The mean lengths of those documents of the library that have a head, or a body.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Norms {
-    head: f64,
-    body: f64,
-}
-
-impl Norms {
-    pub fn new(head: f64, body: f64) -> Self {
-        Self {
-            head: head.max(1.0),
-            body: body.max(1.0),
-        }
-    }
-}
-
-/// The part of BM25F that depends on the document: from 0 to k1 + 1.
-#[inline]
-pub fn saturation(frequency: Frequency, lengths: Lengths, norms: &Norms) -> f64 {
-    let norm = |length: u32, mean: f64| 1.0 - B + B * f64::from(length) / mean;
-    let head = f64::from(frequency.head) / 2.0 / norm(lengths.head, norms.head);
-    let body = f64::from(frequency.body) / norm(lengths.body, norms.body);
-    (head + body) * (K1 + 1.0) / (head + body + K1)
-}
 
 /// A document that matches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,8 +16,10 @@ pub struct Hit {
 /// Collects matches with the frequencies of the scored atoms.
 pub struct Collector {
     query: Query,
-    /// The terms looked for.
+    /// The terms looked for, in byte order.
     wanted: Vec<Wanted>,
+    /// The prefixes looked for.
+    prefixes: Vec<Wanted>,
     /// Atoms in the order of the query; each with the slots of its words.
     atoms: Vec<Vec<usize>>,
     /// Whether several terms stand for the word of a slot, so that their positions have to be merged.
@@ -116,27 +43,29 @@ pub struct Statistics {
 }
 
 /// A term or prefix, with the slot of the word it stands for.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Wanted {
-    hash: u32,
     term: Vec<u8>,
     slot: usize,
-    prefix: bool,
 }
 
 impl Collector {
     pub fn new(query: Query) -> Self {
-        let mut wanted = Vec::new();
+        let (mut wanted, mut prefixes) = (Vec::new(), Vec::new());
         let mut shared = Vec::new();
         let mut atoms = Vec::new();
         let mut slots = 0;
         for atom in query.clauses.iter().flat_map(|clause| &clause.any_of) {
             let mut own = Vec::new();
             for terms in &atom.words {
-                wanted.extend(terms.iter().map(|term| Wanted {
-                    hash: term_hash(term.as_bytes()),
+                let list = if atom.prefix {
+                    &mut prefixes
+                } else {
+                    &mut wanted
+                };
+                list.extend(terms.iter().map(|term| Wanted {
                     term: term.clone().into_bytes(),
                     slot: slots,
-                    prefix: atom.prefix,
                 }));
                 own.push(slots);
                 shared.push(terms.len() > 1 || atom.prefix);
@@ -144,9 +73,11 @@ impl Collector {
             }
             atoms.push(own);
         }
+        wanted.sort_unstable();
         Self {
             query,
             wanted,
+            prefixes,
             atoms,
             shared,
             ids: Vec::new(),
@@ -199,27 +130,34 @@ impl Collector {
         matches
     }
 
-    /// Looks every wanted term up in a document.
+    /// Looks every wanted term up in a document: both are in byte order.
     fn find_positions(&mut self, terms: &Terms<'_>) {
         self.found.iter_mut().for_each(Vec::clear);
         self.highest.fill(None);
-        for wanted in &self.wanted {
-            let found = &mut self.found[wanted.slot];
-            if wanted.prefix {
-                for (term, positions) in terms.all() {
-                    if term.starts_with(&wanted.term) {
-                        found.extend(positions);
-                    }
-                }
-            } else if let Some(positions) = terms.find(wanted.hash, &wanted.term) {
-                let frequency = Frequency::at(terms, positions.clone());
-                found.extend(positions);
-                let highest = &mut self.highest[wanted.slot];
+        let mut next = 0;
+        let (wanted, prefixes) = (&self.wanted, &self.prefixes);
+        let (found, highest) = (&mut self.found, &mut self.highest);
+        terms.each(|term, positions| {
+            for prefix in prefixes
+                .iter()
+                .filter(|prefix| term.starts_with(&prefix.term))
+            {
+                found[prefix.slot].extend(positions.clone());
+            }
+            while wanted.get(next).is_some_and(|wanted| *wanted.term < *term) {
+                next += 1;
+            }
+            while let Some(wanted) = wanted.get(next).filter(|wanted| *wanted.term == *term) {
+                next += 1;
+                let frequency = terms.frequency(positions.clone());
+                found[wanted.slot].extend(positions.clone());
+                let highest = &mut highest[wanted.slot];
                 if highest.is_none_or(|highest| frequency.is_more_than(highest)) {
                     *highest = Some(frequency);
                 }
             }
-        }
+            next < wanted.len() || !prefixes.is_empty()
+        });
         for (found, shared) in self.found.iter_mut().zip(&self.shared) {
             if *shared {
                 found.sort_unstable();
@@ -288,25 +226,6 @@ impl Collector {
         positions.dedup();
         Some((positions, terms.field_ends))
     }
-}
-
-/// Lucene's idf; a word is never in more documents than there are.
-pub fn inverse_frequency(documents: f64, count: f64) -> f64 {
-    (1.0 + (documents.max(count) - count + 0.5) / (count + 0.5)).ln()
-}
-
-/// How much an atom counts: a stop word on its own hardly does.
-pub fn weight(atom: &Atom) -> f64 {
-    match atom.single_word().and_then(<[String]>::last) {
-        Some(folded) => word_weight(folded),
-        None => 1.0,
-    }
-}
-
-/// Six digits, so that the last bits of a sum decide nothing.
-pub fn rounded(score: f64) -> f64 {
-    // Adding 0 makes −0 of an empty sum 0.
-    (score * 1e6).round() / 1e6 + 0.0
 }
 
 /// The order of hits: best first, ties by id.

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::candidates::Candidates;
-use super::document::{Facet, read_facets, read_places};
+use super::document::{Facet, read_facets};
 use super::highlight::highlights;
 use super::query::{MatchMode, Query, parse};
 use super::rank::{Collector, Hit};
@@ -76,7 +76,6 @@ struct Matches {
 struct Found {
     resource: Resource,
     terms: Vec<u8>,
-    places: Vec<u8>,
 }
 
 impl FromRow for Found {
@@ -85,7 +84,6 @@ impl FromRow for Found {
         Ok(Self {
             resource,
             terms: row.bytes(23, <[u8]>::to_vec)?,
-            places: row.bytes(24, <[u8]>::to_vec)?,
         })
     }
 }
@@ -239,7 +237,6 @@ impl Pharos {
         let id = (resources::Entity, resources::Column::Id);
         let select = crate::library::select()
             .column((documents.clone(), search_documents::Column::Terms))
-            .column((documents.clone(), search_documents::Column::Places))
             .inner_join(
                 documents.clone(),
                 Expr::col(id).equals((documents, search_documents::Column::ResourceId)),
@@ -264,8 +261,7 @@ impl Pharos {
             if let Some((positions, ends)) = collector.matched_positions(&found.terms)
                 && !positions.is_empty()
             {
-                let places = read_places(&found.places, ends);
-                for (field, html) in highlights(&found.resource.fields, &places, ends, &positions) {
+                for (field, html) in highlights(&found.resource.fields, ends, &positions) {
                     marked.insert(field.to_owned(), html.into());
                 }
             }

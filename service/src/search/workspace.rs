@@ -1,8 +1,9 @@
 //! Scoring a plain query over the lists in memory, without a copy of them and without a table made for each search.
 
+use super::formula::{Frequency, inverse_frequency, rounded, saturation, weight};
 use super::postings::{Postings, Steps};
 use super::query::{Occurs, Query};
-use super::rank::{Frequency, Hit, inverse_frequency, rounded, saturation, weight};
+use super::rank::Hit;
 
 /// A score for each entry of the library, used again by later searches: what an older one left is told by its number.
 #[derive(Default)]
