@@ -15,6 +15,7 @@ mod process;
 mod report;
 mod requests;
 mod rest;
+mod search;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,6 +41,12 @@ const BENCHMARKS: &[Benchmark] = &[
         summary: "filters over JSON on SQLite, against PostgreSQL's indexes and against a scan; what the index costs",
         usage: json::USAGE,
         run: json::run,
+    },
+    Benchmark {
+        name: "search",
+        summary: "searches, index size and indexing, against bare FTS5 and ts_rank",
+        usage: search::USAGE,
+        run: search::run,
     },
 ];
 

@@ -77,6 +77,12 @@ impl fmt::Display for UsageError {
 
 impl Error for UsageError {}
 
+impl UsageError {
+    pub fn boxed(message: String) -> Box<dyn Error> {
+        Box::new(Self(message))
+    }
+}
+
 impl Options {
     /// # Errors
     /// A [`UsageError`] for an unknown option or value.
@@ -122,10 +128,10 @@ impl Options {
 }
 
 fn usage(message: String) -> Box<dyn Error> {
-    Box::new(UsageError(message))
+    UsageError::boxed(message)
 }
 
-fn positive(option: &str, value: &str) -> Result<usize> {
+pub fn positive(option: &str, value: &str) -> Result<usize> {
     match value.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err(usage(format!(
@@ -134,7 +140,7 @@ fn positive(option: &str, value: &str) -> Result<usize> {
     }
 }
 
-fn database(value: &str) -> Result<Database> {
+pub fn database(value: &str) -> Result<Database> {
     match value {
         "sqlite" => Ok(Database::Sqlite),
         "postgres" => Ok(Database::Postgres),

@@ -22,6 +22,8 @@ pub struct Pharos {
     pub key: String,
     /// From starting the process to its first answer on `/readyz`.
     pub start_time: Duration,
+    /// Of `pharos import`, the whole command.
+    pub import_time: Duration,
 }
 
 /// Builds the release binary and finds out where cargo put it.
@@ -113,7 +115,9 @@ impl Pharos {
         ]))?
         .trim()
         .to_owned();
+        let importing = Instant::now();
         output_of(command(&["import", "resources"]).args(files))?;
+        let import_time = importing.elapsed();
         for arguments in commands {
             output_of(&mut command(arguments))?;
         }
@@ -126,6 +130,7 @@ impl Pharos {
             address,
             key,
             start_time: started.elapsed(),
+            import_time,
         })
     }
 

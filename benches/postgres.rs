@@ -62,17 +62,24 @@ impl Postgres {
         self.execute(url, "VACUUM ANALYZE")
     }
 
-    fn execute(&self, url: &str, sql: &str) -> Result<()> {
-        output_of(Command::new(&self.psql).args([
-            "-X",
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-c",
-            sql,
-            url,
-        ]))
-        .map(drop)
+    pub fn execute(&self, url: &str, sql: &str) -> Result<()> {
+        self.psql(&["-c", sql, url]).map(drop)
+    }
+
+    /// The one value that a query gives.
+    pub fn ask(&self, url: &str, sql: &str) -> Result<String> {
+        self.psql(&["-t", "-A", "-c", sql, url])
+    }
+
+    /// What a file of statements prints.
+    pub fn run_script(&self, url: &str, script: &Path) -> Result<String> {
+        self.psql(&["-f", &script.display().to_string(), url])
+    }
+
+    fn psql(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.psql);
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]);
+        output_of(command.args(arguments))
     }
 }
 

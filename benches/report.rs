@@ -1,5 +1,7 @@
 //! What a benchmark prints: a table for people, and last the `BENCH` lines for programs.
 
+use std::time::Duration;
+
 use crate::load::Outcome;
 
 /// The medians of one side's turns.
@@ -27,7 +29,8 @@ impl Measured {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// `values` must not be empty.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -65,5 +68,20 @@ pub fn time_line(name: &str, ours_ms: f64, baseline_ms: f64) -> String {
     format!(
         "BENCH {name} ratio={:.2} ours={ours_ms:.3} baseline={baseline_ms:.3} unit=ms",
         baseline_ms / ours_ms
+    )
+}
+
+/// The time in ms that 95 of 100 stay below. `times` must not be empty.
+pub fn percentile_95(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    let rank = (times.len() * 95).div_ceil(100).max(1);
+    times[rank - 1].as_secs_f64() * 1e3
+}
+
+/// A line for times and sizes, where less is better; its ratio still says how many times better ours is.
+pub fn ratio_line(name: &str, ours: f64, baseline: f64, unit: &str) -> String {
+    format!(
+        "BENCH {name} ratio={:.2} ours={ours:.2} baseline={baseline:.2} unit={unit}",
+        baseline / ours
     )
 }

@@ -47,6 +47,8 @@ pub enum Command {
     Index(IndexCommand),
     /// Send the same generated requests to two libraries, and compare what a client sees.
     Conformance(ConformanceArguments),
+    /// Measure the ranking on a retrieval collection, in a scratch database of DATABASE_URL's kind.
+    Evaluate(EvaluateArguments),
     /// Print the served OpenAPI document.
     Openapi,
     /// Check configuration, database, schema and search index, and say what to mend.
@@ -146,6 +148,15 @@ pub struct SearchArguments {
     /// Print the reply of the API.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// The collection: corpus.jsonl (_id, title, text), queries.jsonl (_id, text), qrels.tsv (query, document, score).
+    pub folder: PathBuf,
+    /// Write the ranked ids, 100 a query at most, in the TREC run format.
+    #[arg(long, value_name = "FILE")]
+    pub run: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

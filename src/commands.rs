@@ -19,6 +19,7 @@ use crate::arguments::{
 };
 use crate::conformance::compare;
 use crate::doctor::doctor;
+use crate::evaluate::evaluate;
 use crate::import::import;
 use crate::reindex::reindex;
 use crate::settings::Settings;
@@ -49,6 +50,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
         Some(Command::Key(command)) => key(&open(settings).await?, command).await,
         Some(Command::Index(command)) => index(&open(settings).await?, command).await,
         Some(Command::Conformance(options)) => compare(&options),
+        Some(Command::Evaluate(options)) => evaluate(settings, &options).await,
         Some(Command::Openapi) => {
             println!("{}", api::openapi_document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod conformance;
 mod doctor;
+mod evaluate;
 mod import;
 mod reindex;
 mod settings;

@@ -5,6 +5,7 @@ pub mod clock;
 mod cursor;
 pub mod database;
 pub mod error;
+pub mod evaluation;
 mod ids;
 pub mod json;
 mod known;

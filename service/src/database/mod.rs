@@ -17,6 +17,7 @@ mod postgres_driver;
 mod postgres_transaction;
 mod readers;
 mod row;
+mod scratch;
 mod sqlite_driver;
 mod transaction;
 mod url;
@@ -36,6 +37,7 @@ pub use self::error::DatabaseError;
 pub use self::migrate::MigrationStep;
 pub use self::options::DatabaseOptions;
 pub use self::row::{Column, FromRow, Row};
+pub use self::scratch::ScratchDatabase;
 pub use self::transaction::Transaction;
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 

@@ -87,6 +87,16 @@ impl Analyser {
         });
     }
 
+    /// Calls `each` with where every word of a text begins and ends, those that [`Self::words`] calls for.
+    pub fn each_place(text: &str, mut each: impl FnMut(usize, usize)) {
+        segments(text, |start, word| {
+            let end = start + word.len();
+            if !fold(word).is_empty() {
+                each(start, end + signs_behind(&text[end..]).len());
+            }
+        });
+    }
+
     fn terms(&self, word: &str, signs: &str) -> Vec<String> {
         let folded = fold(word);
         if folded.is_empty() {

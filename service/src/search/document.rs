@@ -1,14 +1,9 @@
-//! What is kept of a searchable resource: its terms with their positions, the places of its words, its facets.
+//! What is kept of a searchable resource: its terms with their positions, and its facets.
 //!
 //! The databases only find candidates; everything that decides (phrases, fields, exclusion, score) is read from
 //! here, by one code for both.
 //!
-//! `terms`: how many terms; for each, in the order of their hashes, the hash and where its entry begins (4 bytes each,
-//! little-endian); for each field the first position behind it; the year + 10,001 (0 for none); the entries: length,
-//! bytes, length of the positions in bytes, positions as differences. A term is found by a binary search over the
-//! hashes, which touches a few bytes of the document, not all. `places`: for each word its
-//! position, start and length in its field's text, as differences. Numbers are LEB128. `facets`: facet number, length,
-//! bytes.
+//! `terms` is described in `packed.rs`. `facets`: facet number, length (LEB128), bytes.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +12,14 @@ use crate::library::ResourceFields;
 use super::analysis::Analyser;
 use super::folding::fold;
 use super::languages::primary_language;
+use super::packed::{pack_terms, read_length, write_number};
 
 /// Words that are indexed of one resource at most; the rest of a longer text is kept but not found.
 const MOST_WORDS: usize = 50_000;
 /// Bytes of distinct terms at most, below PostgreSQL's limit of 1 MiB for a tsvector.
 const MOST_TERM_BYTES: usize = 400_000;
 /// Distance between the entries of a list and between fields, so that no phrase spans them.
-const GAP: u32 = 2;
-
-/// Bytes of a term's hash and offset.
-const SLOT: usize = 8;
+pub(super) const GAP: u32 = 2;
 
 /// A searched part of a resource. The order is the one in which positions are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,14 +51,29 @@ impl Field {
         }
     }
 
-    /// How much a word in this field counts against one in the description.
-    pub fn weight(self) -> f64 {
+    /// The part of a document whose length the field's frequencies are measured by.
+    pub fn zone(self) -> Zone {
         match self {
-            Self::Title => 3.0,
-            Self::Subject | Self::Creator => 2.0,
-            Self::Description | Self::Other => 1.0,
+            Self::Title | Self::Subject | Self::Creator => Zone::Head,
+            Self::Description | Self::Other => Zone::Body,
         }
     }
+
+    /// How much a word in this field counts, in halves of what one in the body does.
+    pub fn half_points(self) -> u32 {
+        match self {
+            Self::Title => 4,
+            Self::Subject | Self::Creator => 3,
+            Self::Description | Self::Other => 2,
+        }
+    }
+}
+
+/// The names of a resource, and what is said about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    Head,
+    Body,
 }
 
 /// What matches can be counted by.
@@ -111,6 +119,7 @@ pub struct Document {
     /// Every term once, in byte order: what the database's token index gets.
     pub tokens: Vec<String>,
     pub terms: Vec<u8>,
+    /// Empty: the places of words are found in the text again.
     pub places: Vec<u8>,
     pub facets: Vec<u8>,
     /// Words in all fields.
@@ -171,11 +180,9 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
     let analyser = Analyser::for_language(fields.language.as_deref());
     let mut terms: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     let mut term_bytes = 0;
-    let mut places = Vec::new();
     let mut field_ends = [0_u32; FIELDS.len()];
-    let (mut position, mut length, mut last_position) = (0_u32, 0_usize, 0_u32);
+    let (mut position, mut length) = (0_u32, 0_usize);
     for (index, field) in FIELDS.into_iter().enumerate() {
-        let (mut offset, mut last_end) = (0, 0);
         for text in field_text(fields, field) {
             analyser.words(text, |word| {
                 if length >= MOST_WORDS || term_bytes >= MOST_TERM_BYTES {
@@ -189,14 +196,9 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
                     });
                     positions.push(position);
                 }
-                write_number(&mut places, u64::from(position - last_position));
-                write_number(&mut places, (offset + word.start - last_end) as u64);
-                write_number(&mut places, (word.end - word.start) as u64);
-                (last_position, last_end) = (position, offset + word.end);
                 position += 1;
                 length += 1;
             });
-            offset += text.len() + LIST_SEPARATOR.len();
             position += GAP;
         }
         field_ends[index] = position;
@@ -205,7 +207,7 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
     Document {
         terms: pack_terms(&terms, field_ends, fields.year()),
         tokens: terms.into_keys().collect(),
-        places,
+        places: Vec::new(),
         facets: pack_facets(fields),
         length: i64::try_from(length).unwrap_or(i64::MAX),
         version,
@@ -227,67 +229,6 @@ fn add_value_tokens(fields: &ResourceFields, terms: &mut BTreeMap<String, Vec<u3
     if let Some(year) = fields.year() {
         add(Facet::Year, &year.to_string());
     }
-}
-
-fn pack_terms(
-    terms: &BTreeMap<String, Vec<u32>>,
-    field_ends: [u32; 5],
-    year: Option<i64>,
-) -> Vec<u8> {
-    let mut sorted: Vec<(u32, &str, &[u32])> = terms
-        .iter()
-        .map(|(term, positions)| {
-            (
-                term_hash(term.as_bytes()),
-                term.as_str(),
-                positions.as_slice(),
-            )
-        })
-        .collect();
-    sorted.sort_unstable();
-    let mut head = Vec::with_capacity(16);
-    for end in field_ends {
-        write_number(&mut head, u64::from(end));
-    }
-    write_number(
-        &mut head,
-        year.and_then(|year| u64::try_from(year + 10_001).ok())
-            .unwrap_or(0),
-    );
-    let mut table = Vec::with_capacity(sorted.len() * SLOT);
-    let mut entries = Vec::with_capacity(sorted.len() * 10);
-    let mut positions_packed = Vec::new();
-    for (hash, term, positions) in &sorted {
-        table.extend_from_slice(&hash.to_le_bytes());
-        table.extend_from_slice(
-            &u32::try_from(entries.len())
-                .unwrap_or(u32::MAX)
-                .to_le_bytes(),
-        );
-        positions_packed.clear();
-        let mut last = 0;
-        for position in *positions {
-            write_number(&mut positions_packed, u64::from(position - last));
-            last = *position;
-        }
-        write_number(&mut entries, term.len() as u64);
-        entries.extend_from_slice(term.as_bytes());
-        write_number(&mut entries, positions_packed.len() as u64);
-        entries.extend_from_slice(&positions_packed);
-    }
-    let mut packed = Vec::with_capacity(5 + table.len() + head.len() + entries.len());
-    write_number(&mut packed, sorted.len() as u64);
-    packed.extend_from_slice(&table);
-    packed.extend_from_slice(&head);
-    packed.extend_from_slice(&entries);
-    packed
-}
-
-/// FNV-1a, 32 bits: <https://www.rfc-editor.org/rfc/rfc9923>. Equal on every machine; a hit is compared by its bytes.
-pub fn term_hash(term: &[u8]) -> u32 {
-    term.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
 }
 
 fn pack_facets(fields: &ResourceFields) -> Vec<u8> {
@@ -338,122 +279,6 @@ pub fn read_facets(packed: &[u8], mut each: impl FnMut(u8, &str)) {
     }
 }
 
-/// The packed terms of a document.
-pub struct Terms<'d> {
-    pub field_ends: [u32; 5],
-    pub year: Option<i64>,
-    table: &'d [u8],
-    entries: &'d [u8],
-}
-
-impl<'d> Terms<'d> {
-    /// Reads the head of packed terms.
-    pub fn new(packed: &'d [u8]) -> Option<Self> {
-        let mut rest = packed;
-        let size = usize::try_from(read_number(&mut rest)?)
-            .ok()?
-            .checked_mul(SLOT)?;
-        let (table, mut rest) = rest.split_at_checked(size)?;
-        let mut field_ends = [0; 5];
-        for end in &mut field_ends {
-            *end = u32::try_from(read_number(&mut rest)?).ok()?;
-        }
-        let year = match read_number(&mut rest)? {
-            0 => None,
-            year => Some(i64::try_from(year).ok()? - 10_001),
-        };
-        Some(Self {
-            field_ends,
-            year,
-            table,
-            entries: rest,
-        })
-    }
-
-    /// How many terms a packed document has, from its first 8 bytes.
-    pub fn count(packed: &[u8]) -> u64 {
-        read_number(&mut &packed[..]).unwrap_or(0)
-    }
-
-    /// The field that a position is in.
-    pub fn field_at(&self, position: u32) -> usize {
-        self.field_ends
-            .iter()
-            .position(|end| position < *end)
-            .unwrap_or(FIELDS.len() - 1)
-    }
-
-    /// The positions of a term whose hash is known; `None` when the document does not have it.
-    pub fn find(&self, hash: u32, term: &[u8]) -> Option<Positions<'d>> {
-        let (mut low, mut high) = (0, self.table.len() / SLOT);
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if self.slot(middle)?.0 < hash {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        while let Some((found, offset)) = self.slot(low) {
-            if found != hash {
-                return None;
-            }
-            let (own, positions) = self.entry(offset)?;
-            if own == term {
-                return Some(positions);
-            }
-            low += 1;
-        }
-        None
-    }
-
-    /// Every term with its positions, in no useful order.
-    pub fn all(&self) -> impl Iterator<Item = (&'d [u8], Positions<'d>)> {
-        (0..self.table.len() / SLOT)
-            .filter_map(|index| self.slot(index))
-            .filter_map(|(_, offset)| self.entry(offset))
-    }
-
-    fn slot(&self, index: usize) -> Option<(u32, usize)> {
-        let bytes = self.table.get(index * SLOT..(index + 1) * SLOT)?;
-        let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).ok();
-        Some((
-            number(&bytes[..4])?,
-            usize::try_from(number(&bytes[4..])?).ok()?,
-        ))
-    }
-
-    fn entry(&self, offset: usize) -> Option<(&'d [u8], Positions<'d>)> {
-        let mut rest = self.entries.get(offset..)?;
-        let length = read_length(&mut rest)?;
-        let (term, mut rest) = rest.split_at(length);
-        let length = read_length(&mut rest)?;
-        Some((
-            term,
-            Positions {
-                rest: &rest[..length],
-                last: 0,
-            },
-        ))
-    }
-}
-
-/// The positions of a term, ascending.
-#[derive(Clone)]
-pub struct Positions<'d> {
-    rest: &'d [u8],
-    last: u32,
-}
-
-impl Iterator for Positions<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        self.last += u32::try_from(read_number(&mut self.rest)?).ok()?;
-        Some(self.last)
-    }
-}
-
 /// A word's place: position, then the bytes from `start` to `end` of its field's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -462,65 +287,28 @@ pub struct Place {
     pub end: usize,
 }
 
-/// The places of all words, in order; offsets begin anew with each field.
-pub fn read_places(packed: &[u8], field_ends: [u32; 5]) -> Vec<Place> {
-    let mut rest = packed;
-    let (mut position, mut end, mut field) = (0_u32, 0_usize, 0);
+/// The places of a field's words, in order, when its first word has this position.
+pub fn field_places(fields: &ResourceFields, field: Field, first: u32) -> Vec<Place> {
+    let (mut position, mut offset) = (first, 0);
     let mut places = Vec::new();
-    while let (Some(step), Some(gap), Some(length)) = (
-        read_number(&mut rest),
-        read_number(&mut rest),
-        read_number(&mut rest),
-    ) {
-        position += u32::try_from(step).unwrap_or(u32::MAX);
-        while field < field_ends.len() && position >= field_ends[field] {
-            field += 1;
-            end = 0;
-        }
-        let start = end + usize::try_from(gap).unwrap_or(0);
-        end = start + usize::try_from(length).unwrap_or(0);
-        places.push(Place {
-            position,
-            start,
-            end,
+    for text in field_text(fields, field) {
+        Analyser::each_place(text, |start, end| {
+            places.push(Place {
+                position,
+                start: offset + start,
+                end: offset + end,
+            });
+            position += 1;
         });
+        offset += text.len() + LIST_SEPARATOR.len();
+        position += GAP;
     }
     places
 }
 
-fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
-    loop {
-        let low = (number & 0x7f) as u8;
-        number >>= 7;
-        if number == 0 {
-            bytes.push(low);
-            return;
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
-fn read_number(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, tail) = rest.split_first()?;
-        *rest = tail;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
-}
-
-/// A length that the rest really has.
-fn read_length(rest: &mut &[u8]) -> Option<usize> {
-    let length = usize::try_from(read_number(rest)?).ok()?;
-    (length <= rest.len()).then_some(length)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::packed::Terms;
     use super::*;
 
     #[test]
@@ -535,41 +323,25 @@ mod tests {
         let document = analyse(&fields, 1);
         let terms = Terms::new(&document.terms).unwrap();
         assert_eq!(terms.year, Some(2018));
-        let ends = terms.field_ends;
-        let rust = terms
-            .find(term_hash(b"rust"), b"rust")
-            .map(|positions| positions.collect::<Vec<_>>());
-        assert_eq!(rust, Some(vec![1, 9]));
-        assert!(terms.find(term_hash(b"go"), b"go").is_none());
-        let found: Vec<(String, Vec<u32>)> = terms
-            .all()
-            .map(|(term, positions)| {
-                (
-                    String::from_utf8_lossy(term).into_owned(),
-                    positions.collect(),
-                )
-            })
-            .collect();
-        assert!(
-            found.contains(&("rust".to_owned(), vec![1, 9])),
-            "{found:?}"
-        );
-        assert!(found.contains(&("=l:en".to_owned(), vec![])), "{found:?}");
+        let mut found = BTreeMap::new();
+        terms.each(|term, positions| {
+            found.insert(
+                String::from_utf8_lossy(term).into_owned(),
+                positions.collect::<Vec<u32>>(),
+            );
+            true
+        });
+        assert_eq!(found["rust"], [1, 9]);
+        assert!(found["=l:en"].is_empty());
+        let lengths = terms.lengths();
+        assert_eq!((lengths.head, lengths.body), (3 + 3 + GAP, 0));
         let joined = fields.subject.join(LIST_SEPARATOR);
-        let texts: Vec<&str> = read_places(&document.places, ends)
+        let ends = terms.field_ends;
+        let texts: Vec<(u32, &str)> = field_places(&fields, Field::Subject, ends[0])
             .iter()
-            .map(|place| {
-                if place.position < ends[0] {
-                    &fields.title[place.start..place.end]
-                } else {
-                    &joined[place.start..place.end]
-                }
-            })
+            .map(|place| (place.position, &joined[place.start..place.end]))
             .collect();
-        assert_eq!(
-            texts,
-            ["The", "Rust", "Book", "systems", "programming", "Rust"]
-        );
+        assert_eq!(texts, [(5, "systems"), (6, "programming"), (9, "Rust")]);
         let mut facets = Vec::new();
         read_facets(&document.facets, |number, value| {
             facets.push((number, value.to_owned()))

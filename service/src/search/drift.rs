@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::document::Terms;
+use super::packed::Terms;
 use super::{ANALYSIS, FullTextSearch, full_text_search};
 use crate::database::{Database, DatabaseError};
 

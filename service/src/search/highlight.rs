@@ -1,31 +1,30 @@
 //! Snippets: the words that matched, marked as they stand in the text, around the place where most of them are.
 
-use super::document::{FIELDS, Field, LIST_SEPARATOR, Place, field_text};
+use super::document::{FIELDS, Field, LIST_SEPARATOR, Place, field_places, field_text};
 use crate::library::ResourceFields;
 
 /// Bytes of a snippet, roughly; it begins and ends with a whole word.
 const SNIPPET: usize = 240;
 
-/// Marks the matched positions in each field that has any: field name and HTML.
+/// Marks the matched positions in each field that has any: field name and HTML. Only those fields are cut into words
+/// again; `matched` ascends.
 pub fn highlights(
     fields: &ResourceFields,
-    places: &[Place],
     field_ends: [u32; 5],
     matched: &[u32],
 ) -> Vec<(&'static str, String)> {
     let mut result = Vec::new();
     let mut begin = 0;
     for (field, end) in FIELDS.into_iter().zip(field_ends) {
-        let own: Vec<Place> = places
-            .iter()
-            .filter(|place| {
-                (begin..end).contains(&place.position)
-                    && matched.binary_search(&place.position).is_ok()
-            })
-            .copied()
-            .collect();
+        let first = begin;
         begin = end;
-        if own.is_empty() || field == Field::Other {
+        let inside = |position: &&u32| (first..end).contains(*position);
+        if field == Field::Other || !matched.iter().any(|position| inside(&position)) {
+            continue;
+        }
+        let mut own = field_places(fields, field, first);
+        own.retain(|place| matched.binary_search(&place.position).is_ok());
+        if own.is_empty() {
             continue;
         }
         let text = field_text(fields, field).join(LIST_SEPARATOR);

@@ -9,20 +9,26 @@ mod completions;
 mod correction;
 mod document;
 mod drift;
+mod feedback;
 mod folding;
 mod follow;
+mod formula;
 mod highlight;
 mod languages;
 mod memory;
+mod packed;
 mod postgres;
+mod postings;
 mod query;
 mod rank;
 mod rebuild;
 mod service;
 mod sqlite;
+mod stop_words;
 mod suggest;
 mod vocabulary;
 mod words;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -137,8 +143,7 @@ pub trait FullTextSearch: Send + Sync {
         document: &Document,
     ) -> Result<(), DbErr>;
 
-    /// A SELECT of every document: its resource, at least the first 8 bytes of its terms,
-    /// and what [`Self::indexed_tokens`] reads.
+    /// A SELECT of every document: its resource, its terms and what [`Self::indexed_tokens`] reads.
     fn select_indexed(&self) -> &'static str;
 
     /// How many tokens of a document are in the index, from the third column of [`Self::select_indexed`].

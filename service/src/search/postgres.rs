@@ -90,7 +90,7 @@ impl FullTextSearch for PostgresSearch {
     }
 
     fn select_indexed(&self) -> &'static str {
-        "SELECT resource_id, substr(terms, 1, 8), length(tokens)::bigint FROM search_documents"
+        "SELECT resource_id, terms, length(tokens)::bigint FROM search_documents"
     }
 
     fn indexed_tokens(&self, row: &Row<'_>) -> Result<u64, DatabaseError> {

@@ -10,7 +10,9 @@ use super::document::{FIELDS, Facet, Field, value_token};
 use super::folding::fold;
 
 /// Clauses that are read of a query at most; further ones are left out.
-const MOST_CLAUSES: usize = 64;
+const MOST_CLAUSES: usize = 256;
+/// A longer query for the best matches is a text that somebody pasted: its quotes and dashes are no operators.
+const LONGEST_COMPOSED: usize = 32;
 
 /// Whether every word must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -114,7 +116,13 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
     let analyser = Analyser::for_query(language.as_deref());
     let mut clauses: Vec<Clause> = Vec::new();
     let (mut joins_next, mut must_next) = (false, false);
-    for piece in pieces(text) {
+    let mut pieces = pieces(text);
+    if mode == MatchMode::Best && pieces.len() > LONGEST_COMPOSED {
+        for piece in &mut pieces {
+            (piece.quoted, piece.negated) = (false, false);
+        }
+    }
+    for piece in pieces {
         if piece.text == "OR" && !piece.quoted && !piece.negated && piece.field.is_none() {
             joins_next = !clauses.is_empty();
             continue;
@@ -142,6 +150,15 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
         } else {
             Occurs::Should
         };
+        if occurs == Occurs::Should && !joins_next && is_compound(&atom) {
+            clauses.extend(parts(&atom).map(|part| Clause {
+                occurs,
+                any_of: vec![part],
+            }));
+            clauses.truncate(MOST_CLAUSES);
+            (joins_next, must_next) = (false, false);
+            continue;
+        }
         match clauses.last_mut() {
             Some(last) if joins_next && !piece.negated && last.occurs != Occurs::MustNot => {
                 last.any_of.push(atom);
@@ -174,6 +191,27 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
         });
     }
     Query { mode, clauses }
+}
+
+/// Whether it is words that a dash or the like joins (`high-speed`): each may match on its own. Parts of identifiers
+/// (`978-0439023483`) and characters that are words of their own belong together.
+fn is_compound(atom: &Atom) -> bool {
+    let is_word = |word: &String| word.chars().count() > 1 && word.chars().all(char::is_alphabetic);
+    atom.words.len() > 1
+        && !atom.prefix
+        && atom
+            .words
+            .iter()
+            .all(|terms| terms.last().is_some_and(is_word))
+}
+
+/// Each word of a compound on its own.
+fn parts(atom: &Atom) -> impl Iterator<Item = Atom> + '_ {
+    atom.words.iter().map(|terms| Atom {
+        text: terms.last().cloned().unwrap_or_default(),
+        words: vec![terms.clone()],
+        ..atom.clone()
+    })
 }
 
 pub(super) struct Piece<'q> {

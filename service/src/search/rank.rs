@@ -1,16 +1,10 @@
-//! Which candidates match, and how well.
-//!
-//! The score is BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75) over term frequencies weighted by field, with
-//! Lucene's idf, ln(1 + (N − n + ½) / (n + ½)), which never is negative. N and the average length are those of the
-//! library; n counts the documents that have the word (for a phrase, prefix, field or year: the candidates).
+//! Which candidates match, how well by [`super::formula`], and in which order.
 
 use uuid::Uuid;
 
-use super::document::{FIELDS, Terms, term_hash};
+use super::formula::{Frequency, Lengths, Norms, inverse_frequency, rounded, saturation, weight};
+use super::packed::Terms;
 use super::query::{Atom, Occurs, Query};
-
-pub(super) const K1: f64 = 1.2;
-pub(super) const B: f64 = 0.75;
 
 /// A document that matches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,58 +16,60 @@ pub struct Hit {
 /// Collects matches with the frequencies of the scored atoms.
 pub struct Collector {
     query: Query,
-    /// The terms looked for.
+    /// The terms looked for, in byte order.
     wanted: Vec<Wanted>,
+    /// The prefixes looked for.
+    prefixes: Vec<Wanted>,
     /// Atoms in the order of the query; each with the slots of its words.
     atoms: Vec<Vec<usize>>,
     /// Whether several terms stand for the word of a slot, so that their positions have to be merged.
     shared: Vec<bool>,
-    ids: Vec<(Uuid, f64)>,
-    /// For each match and each atom the weighted frequency.
-    frequencies: Vec<f64>,
+    ids: Vec<(Uuid, Lengths)>,
+    /// For each match and each atom the frequency; `None` when it is not there.
+    frequencies: Vec<Option<Frequency>>,
     /// For each slot, where its terms stand in the document at hand.
     found: Vec<Vec<u32>>,
-    /// For each slot, the highest weighted frequency among its terms.
-    highest: Vec<f64>,
+    /// For each slot, the highest frequency among its terms.
+    highest: Vec<Option<Frequency>>,
 }
 
 /// What the library as a whole says to a score.
 pub struct Statistics {
-    pub documents: i64,
-    pub tokens: i64,
+    pub documents: f64,
+    pub norms: Norms,
     /// For each atom of the query in order, how many documents have it; `None` for phrases, prefixes, fields and years,
     /// whose matches are counted instead.
     pub counts: Vec<Option<f64>>,
 }
 
 /// A term or prefix, with the slot of the word it stands for.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Wanted {
-    hash: u32,
     term: Vec<u8>,
     slot: usize,
-    prefix: bool,
 }
 
 impl Collector {
     pub fn new(query: Query) -> Self {
-        let mut wanted = Vec::new();
+        let (mut wanted, mut prefixes) = (Vec::new(), Vec::new());
         let mut shared = Vec::new();
         let mut atoms = Vec::new();
         let mut slots = 0;
         for atom in query.clauses.iter().flat_map(|clause| &clause.any_of) {
             let mut own = Vec::new();
             for terms in &atom.words {
-                wanted.extend(terms.iter().map(|term| Wanted {
-                    hash: term_hash(term.as_bytes()),
+                let list = if atom.prefix {
+                    &mut prefixes
+                } else {
+                    &mut wanted
+                };
+                list.extend(terms.iter().map(|term| Wanted {
                     term: term.clone().into_bytes(),
                     slot: slots,
-                    prefix: atom.prefix,
                 }));
                 wanted.extend(atom.stem.iter().map(|stem| Wanted {
-                    hash: term_hash(stem.as_bytes()),
                     term: stem.clone().into_bytes(),
                     slot: slots,
-                    prefix: false,
                 }));
                 own.push(slots);
                 shared.push(terms.len() > 1 || atom.prefix);
@@ -81,20 +77,22 @@ impl Collector {
             }
             atoms.push(own);
         }
+        wanted.sort_unstable();
         Self {
             query,
             wanted,
+            prefixes,
             atoms,
             shared,
             ids: Vec::new(),
             frequencies: Vec::new(),
             found: vec![Vec::new(); slots],
-            highest: vec![0.0; slots],
+            highest: vec![None; slots],
         }
     }
 
     /// Considers a candidate; tells whether it matches.
-    pub fn consider(&mut self, id: Uuid, length: i64, packed: &[u8]) -> bool {
+    pub fn consider(&mut self, id: Uuid, packed: &[u8]) -> bool {
         let Some(terms) = Terms::new(packed) else {
             return false;
         };
@@ -108,11 +106,10 @@ impl Collector {
             for atom in &clause.any_of {
                 let frequency =
                     frequency(atom, &self.atoms[next], &self.found, &self.highest, &terms);
-                holds |= frequency > 0.0;
-                self.frequencies.push(if clause.occurs == Occurs::MustNot {
-                    0.0
-                } else {
-                    frequency
+                holds |= frequency.is_some();
+                self.frequencies.push(match clause.occurs {
+                    Occurs::MustNot => None,
+                    Occurs::Must | Occurs::Should => frequency,
                 });
                 next += 1;
             }
@@ -130,39 +127,41 @@ impl Collector {
         }
         let matches = required_hold && (any_should || has_must || !has_should);
         if matches {
-            self.ids.push((id, length as f64));
+            self.ids.push((id, terms.lengths()));
         } else {
             self.frequencies.truncate(row);
         }
         matches
     }
 
-    /// Looks every wanted term up in a document.
+    /// Looks every wanted term up in a document: both are in byte order.
     fn find_positions(&mut self, terms: &Terms<'_>) {
         self.found.iter_mut().for_each(Vec::clear);
-        self.highest.fill(0.0);
-        for wanted in &self.wanted {
-            let found = &mut self.found[wanted.slot];
-            if wanted.prefix {
-                for (term, positions) in terms.all() {
-                    if term.starts_with(&wanted.term) {
-                        found.extend(positions);
-                    }
-                }
-            } else if let Some(positions) = terms.find(wanted.hash, &wanted.term) {
-                let before = found.len();
-                found.extend(positions);
-                if found.len() == before {
-                    // A whole value has no position; it stands behind every word.
-                    found.push(u32::MAX);
-                }
-                let frequency = found[before..]
-                    .iter()
-                    .map(|position| weight_at(terms, *position))
-                    .sum();
-                self.highest[wanted.slot] = self.highest[wanted.slot].max(frequency);
+        self.highest.fill(None);
+        let mut next = 0;
+        let (wanted, prefixes) = (&self.wanted, &self.prefixes);
+        let (found, highest) = (&mut self.found, &mut self.highest);
+        terms.each(|term, positions| {
+            for prefix in prefixes
+                .iter()
+                .filter(|prefix| term.starts_with(&prefix.term))
+            {
+                found[prefix.slot].extend(positions.clone());
             }
-        }
+            while wanted.get(next).is_some_and(|wanted| *wanted.term < *term) {
+                next += 1;
+            }
+            while let Some(wanted) = wanted.get(next).filter(|wanted| *wanted.term == *term) {
+                next += 1;
+                let frequency = terms.frequency(positions.clone());
+                found[wanted.slot].extend(positions.clone());
+                let highest = &mut highest[wanted.slot];
+                if highest.is_none_or(|highest| frequency.is_more_than(highest)) {
+                    *highest = Some(frequency);
+                }
+            }
+            next < wanted.len() || !prefixes.is_empty()
+        });
         for (found, shared) in self.found.iter_mut().zip(&self.shared) {
             if *shared {
                 found.sort_unstable();
@@ -171,47 +170,40 @@ impl Collector {
         }
     }
 
-    /// How many documents matched.
-    pub fn total(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Scores the matches and returns the best `limit` after a position, best first, ties by id; with whether there are
-    /// more.
-    pub fn best(
-        &self,
-        statistics: &Statistics,
-        after: Option<(f64, Uuid)>,
-        limit: usize,
-    ) -> (Vec<Hit>, bool) {
+    /// Scores the matches, in no order.
+    pub fn hits(&self, statistics: &Statistics) -> Vec<Hit> {
         let width = self.atoms.len();
         let mut counts = vec![0_u32; width];
         for row in self.frequencies.chunks_exact(width.max(1)) {
             for (count, frequency) in counts.iter_mut().zip(row) {
-                *count += u32::from(*frequency > 0.0);
+                *count += u32::from(frequency.is_some());
             }
         }
-        let (documents, average) = totals(statistics.documents, statistics.tokens);
-        let idf: Vec<f64> = counts
+        let atoms = self.query.clauses.iter().flat_map(|clause| &clause.any_of);
+        let weights: Vec<f64> = counts
             .iter()
             .zip(&statistics.counts)
-            .map(|(count, known)| inverse_frequency(documents, known.unwrap_or(f64::from(*count))))
+            .zip(atoms)
+            .map(|((count, known), atom)| {
+                let count = known.unwrap_or(f64::from(*count));
+                weight(atom) * inverse_frequency(statistics.documents, count)
+            })
             .collect();
         let mut hits: Vec<Hit> = Vec::with_capacity(self.ids.len());
-        for (index, (id, length)) in self.ids.iter().enumerate() {
-            let norm = length_norm(*length, average);
+        for (index, (id, lengths)) in self.ids.iter().enumerate() {
             let row = &self.frequencies[index * width..(index + 1) * width];
-            let score: f64 = row
-                .iter()
-                .zip(&idf)
-                .map(|(frequency, idf)| idf * frequency * (K1 + 1.0) / (frequency + norm))
-                .sum();
+            let mut score = 0.0;
+            for (frequency, weight) in row.iter().zip(&weights) {
+                if let Some(frequency) = frequency {
+                    score += weight * saturation(*frequency, *lengths, &statistics.norms);
+                }
+            }
             hits.push(Hit {
                 id: *id,
                 score: rounded(score),
             });
         }
-        best_after(hits, after, limit)
+        hits
     }
 
     /// The positions of what was looked for in one document, ascending, for highlighting.
@@ -240,82 +232,72 @@ impl Collector {
     }
 }
 
-/// How many documents there are and how long they are on average, neither of them 0.
-pub(super) fn totals(documents: i64, tokens: i64) -> (f64, f64) {
-    let (documents, tokens) = (documents.max(1) as f64, tokens.max(1) as f64);
-    (documents, tokens / documents)
+/// The order of hits: best first, ties by id.
+pub fn before(one: &Hit, other: &Hit) -> std::cmp::Ordering {
+    other
+        .score
+        .total_cmp(&one.score)
+        .then_with(|| one.id.cmp(&other.id))
 }
 
-/// Lucene's idf; a word is never in more documents than there are.
-pub(super) fn inverse_frequency(documents: f64, count: f64) -> f64 {
-    (1.0 + (documents.max(count) - count + 0.5) / (count + 0.5)).ln()
-}
-
-/// What a document's length does to the saturation of a frequency.
-pub(super) fn length_norm(length: f64, average: f64) -> f64 {
-    K1 * (1.0 - B + B * length / average)
-}
-
-/// Six digits, so that the last bits of a sum decide nothing.
-pub(super) fn rounded(score: f64) -> f64 {
-    // Adding 0 makes −0 of an empty sum 0.
-    (score * 1e6).round() / 1e6 + 0.0
-}
-
-/// The best hits after a position, best first, ties by id; with whether there are more.
-pub(super) fn best_after(
+/// The best hits after a position, best first, ties by id; with whether there are more. The first `in_order` stand in
+/// order already, before all others.
+pub fn best_after(
     mut hits: Vec<Hit>,
+    in_order: usize,
     after: Option<(f64, Uuid)>,
     limit: usize,
 ) -> (Vec<Hit>, bool) {
+    let mut begin = 0;
     if let Some((score, id)) = after {
-        hits.retain(|hit| hit.score < score || (hit.score == score && hit.id > id));
+        let position = Hit { id, score };
+        begin = hits[..in_order].partition_point(|hit| before(hit, &position).is_le());
+        if begin == in_order {
+            let mut index = 0;
+            hits.retain(|hit| {
+                index += 1;
+                index <= in_order || before(hit, &position).is_gt()
+            });
+        }
     }
-    let order = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id));
-    let more = hits.len() > limit;
-    if more {
-        hits.select_nth_unstable_by(limit, order);
-        hits.truncate(limit);
+    let end = begin.saturating_add(limit);
+    let more = hits.len() > end;
+    if end > in_order {
+        let rest = &mut hits[in_order..];
+        if more {
+            rest.select_nth_unstable_by(end - in_order, before);
+            hits.truncate(end);
+        }
+        hits[in_order..].sort_unstable_by(before);
     }
-    hits.sort_unstable_by(order);
+    hits.truncate(end);
+    hits.drain(..begin);
     (hits, more)
 }
 
-/// The weight of a word at a position; that of a whole value matches without adding to the score.
-fn weight_at(terms: &Terms<'_>, position: u32) -> f64 {
-    if position == u32::MAX {
-        f64::MIN_POSITIVE
-    } else {
-        FIELDS[terms.field_at(position)].weight()
-    }
-}
-
-/// The frequency of an atom weighted by field, more than 0 when it matches. Of several terms for one word the most
-/// frequent counts.
+/// The frequency of an atom, `None` when it does not match. Of several terms for one word the most frequent counts.
 fn frequency(
     atom: &Atom,
     slots: &[usize],
     found: &[Vec<u32>],
-    highest: &[f64],
+    highest: &[Option<Frequency>],
     terms: &Terms<'_>,
-) -> f64 {
+) -> Option<Frequency> {
     if let Some((first, last)) = atom.years {
-        return if terms
+        return terms
             .year
-            .is_some_and(|year| (first..=last).contains(&year))
-        {
-            f64::MIN_POSITIVE
-        } else {
-            0.0
-        };
+            .filter(|year| (first..=last).contains(year))
+            .map(|_| Frequency::default());
     }
     if let ([slot], false, None) = (slots, atom.prefix, atom.within) {
         return highest[*slot];
     }
-    occurrences(atom, slots, found, terms)
+    let mut starts = occurrences(atom, slots, found, terms)
         .filter(|(_, within)| *within)
-        .map(|(position, _)| weight_at(terms, position))
-        .sum()
+        .map(|(position, _)| position)
+        .peekable();
+    starts.peek()?;
+    Some(Frequency::at(terms, starts))
 }
 
 /// The starts of a word or phrase, each with whether it is in the field asked for.
@@ -331,7 +313,6 @@ fn occurrences<'a>(
     first
         .iter()
         .copied()
-        .filter(|position| *position != u32::MAX)
         .filter(move |position| {
             slots
                 .iter()

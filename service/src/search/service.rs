@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::candidates::Candidates;
-use super::document::{Facet, read_facets, read_places};
+use super::document::{Facet, read_facets};
 use super::highlight::highlights;
 use super::query::{MatchMode, Query, parse};
 use super::rank::{Collector, Hit};
@@ -62,7 +62,7 @@ pub struct SearchReply {
 pub struct SearchItem {
     pub kind: &'static str,
     pub id: Uuid,
-    /// BM25, six digits; higher is better; comparable within one query only.
+    /// BM25F with feedback, six digits; higher is better; comparable within one query only.
     pub score: f64,
     /// HTML by field, with `<mark>` around what matched.
     pub highlights: serde_json::Map<String, Json>,
@@ -104,12 +104,11 @@ pub(crate) struct MatchStamp {
 pub(crate) struct Found {
     resource: Arc<Rendered>,
     terms: Vec<u8>,
-    places: Vec<u8>,
 }
 
 impl Bytes for Found {
     fn bytes(&self) -> usize {
-        self.resource.bytes() + self.terms.len() + self.places.len()
+        self.resource.bytes() + self.terms.len()
     }
 }
 
@@ -126,15 +125,14 @@ impl FromRow for Position {
 }
 
 /// A match as it is read whole, its stamp first.
-struct Read(Position, Resource, Vec<u8>, Vec<u8>);
+struct Read(Position, Resource, Vec<u8>);
 
 impl FromRow for Read {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
         Ok(Self(
             Position::from_row(row)?,
-            Resource::read(row, 7)?,
+            Resource::read(row, 6)?,
             row.get(5)?,
-            row.get(6)?,
         ))
     }
 }
@@ -213,8 +211,8 @@ impl Pharos {
                 let collector = matches
                     .collector
                     .unwrap_or_else(|| Collector::new(query.clone()));
-                let (hits, more) = collector.best(&self.memory.statistics(query), after, limit);
-                (hits, more, collector.total())
+                let hits = collector.hits(&self.memory.statistics(query));
+                self.memory.best(query, hits, after, limit)
             };
         Ok(PageOfHits {
             hits,
@@ -263,7 +261,6 @@ impl Pharos {
         };
         let mut select = SqlQuery::select()
             .column((documents(), search_documents::Column::ResourceId))
-            .column((documents(), search_documents::Column::Length))
             .column((documents(), search_documents::Column::Terms))
             .expr(facets)
             .from(documents())
@@ -294,14 +291,13 @@ impl Pharos {
             .database
             .fold(statement, move |matches: &mut Matches, row| {
                 let id: Uuid = row.get(0)?;
-                let length: i64 = row.get(1)?;
                 let collector = matches
                     .collector
                     .get_or_insert_with(|| Collector::new((*query).clone()));
-                let found = row.bytes(2, |terms| collector.consider(id, length, terms))?;
+                let found = row.bytes(1, |terms| collector.consider(id, terms))?;
                 if found && with_facets {
                     let counts = &mut matches.facets;
-                    row.bytes(3, |packed| {
+                    row.bytes(2, |packed| {
                         read_facets(packed, |facet, value| {
                             *counts.entry((facet, value.to_owned())).or_default() += 1;
                         });
@@ -329,8 +325,7 @@ impl Pharos {
             if let Some((positions, ends)) = collector.matched_positions(&found.terms)
                 && !positions.is_empty()
             {
-                let places = read_places(&found.places, ends);
-                for (field, html) in highlights(&found.resource.fields, &places, ends, &positions) {
+                for (field, html) in highlights(&found.resource.fields, ends, &positions) {
                     marked.insert(field.to_owned(), html.into());
                 }
             }
@@ -425,8 +420,7 @@ impl Pharos {
         let documents = Alias::new(DOCUMENTS);
         let select = stamps(&self.database)
             .and_where(Expr::col(RESOURCE_ID).is_in(padded(ids)))
-            .column((documents.clone(), Column::Terms))
-            .column((documents, Column::Places))
+            .column((documents, Column::Terms))
             .columns(resource_columns())
             .take();
         let keeps = self.database.row_stamp("resources").is_some();
@@ -436,21 +430,13 @@ impl Pharos {
             .await?;
         let found = read
             .into_iter()
-            .map(|Read(Position(id, stamp), resource, terms, places)| {
+            .map(|Read(Position(id, stamp), resource, terms)| {
                 let resource = Arc::new(if keeps {
                     Rendered::for_keeping(resource)
                 } else {
                     resource.into()
                 });
-                (
-                    id,
-                    stamp,
-                    Found {
-                        resource,
-                        terms,
-                        places,
-                    },
-                )
+                (id, stamp, Found { resource, terms })
             });
         Ok(found.collect())
     }

@@ -107,7 +107,7 @@ impl FullTextSearch for SqliteSearch {
     }
 
     fn select_indexed(&self) -> &'static str {
-        "SELECT d.resource_id, substr(d.terms, 1, 8), s.sz FROM search_documents d \
+        "SELECT d.resource_id, d.terms, s.sz FROM search_documents d \
          LEFT JOIN search_index_docsize s ON s.id = d.doc"
     }
 
