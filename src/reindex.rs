@@ -33,15 +33,8 @@ pub async fn reindex(
         println!("{}", serde_json::to_string(&report)?);
     } else {
         println!(
-            "outdated {}, rebuilt {}, removed {}, totals {}",
-            report.outdated,
-            report.rebuilt,
-            report.removed,
-            if report.recounted {
-                "counted anew"
-            } else {
-                "right"
-            }
+            "outdated {}, rebuilt {}, removed {}",
+            report.outdated, report.rebuilt, report.removed,
         );
     }
     Ok(ExitCode::SUCCESS)

@@ -21,7 +21,7 @@ matrix![
     what_hangs_on_a_resource_goes_with_it,
 ];
 
-const TABLES: [&str; 26] = [
+const TABLES: [&str; 25] = [
     "ab_test_experiments",
     "annotations",
     "api_keys",
@@ -42,7 +42,6 @@ const TABLES: [&str; 26] = [
     "resources",
     "retraining_runs",
     "search_documents",
-    "search_statistics",
     "settings",
     "taxonomy_nodes",
     "user_interactions",

@@ -22,7 +22,6 @@ pub mod resources;
 pub mod retraining_runs;
 pub mod search_documents;
 pub mod search_removals;
-pub mod search_statistics;
 pub mod settings;
 pub mod taxonomy_nodes;
 pub mod user_interactions;

@@ -11,7 +11,6 @@ pub struct Model {
     #[sea_orm(column_type = "Blob")]
     pub terms: Vec<u8>,
     #[sea_orm(column_type = "Blob")]
-    pub places: Vec<u8>,
     #[sea_orm(column_type = "Blob")]
     pub facets: Vec<u8>,
     pub length: i64,

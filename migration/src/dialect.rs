@@ -145,7 +145,18 @@ pub async fn drop_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     }
 }
 
-/// Records every search document that is deleted, by whomever, and takes it out of the totals.
+/// Gives `search_documents` back the column that the first packed form had.
+pub async fn restore_places(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let (kind, empty) = match Dialect::of(manager)? {
+        Dialect::Postgres => ("bytea", "''"),
+        Dialect::Sqlite => ("blob", "x''"),
+    };
+    let statement =
+        format!("ALTER TABLE search_documents ADD COLUMN places {kind} NOT NULL DEFAULT {empty}");
+    run(manager, &statement).await
+}
+
+/// Records every search document that is deleted, by whomever.
 pub async fn create_removal_trigger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let statements = match Dialect::of(manager)? {
         Dialect::Postgres => POSTGRES_REMOVAL_TRIGGER,
@@ -331,7 +342,6 @@ BEGIN
     END LOOP;
 END $$";
 
-// The shard is the last four bits of the id, as in the application.
 const POSTGRES_REMOVAL_TRIGGER: &[&str] = &[
     "\
 CREATE FUNCTION pharos_search_document_removed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -339,20 +349,15 @@ BEGIN
     INSERT INTO search_removals (resource_id, changed, removed_at)
     VALUES (OLD.resource_id, pg_current_xact_id()::text::bigint, date_trunc('microseconds', clock_timestamp()))
     ON CONFLICT (resource_id) DO UPDATE SET changed = excluded.changed, removed_at = excluded.removed_at;
-    UPDATE search_statistics SET documents = documents - 1, tokens = tokens - OLD.length
-    WHERE shard = get_byte(uuid_send(OLD.resource_id), 15) & 15;
     RETURN NULL;
 END $$",
     "CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents \
      FOR EACH ROW EXECUTE FUNCTION pharos_search_document_removed()",
 ];
 
-// instr counts from 1 and gives 0 for what is not there: the digit 0.
 const SQLITE_REMOVAL_TRIGGER: &[&str] = &[
     "CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents FOR EACH ROW BEGIN \
      UPDATE search_changes SET last = last + 1; \
      INSERT OR REPLACE INTO search_removals (resource_id, changed, removed_at) \
-     VALUES (OLD.resource_id, (SELECT last FROM search_changes), strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'); \
-     UPDATE search_statistics SET documents = documents - 1, tokens = tokens - OLD.length \
-     WHERE shard = instr('123456789ABCDEF', substr(hex(OLD.resource_id), 32, 1)); END",
+     VALUES (OLD.resource_id, (SELECT last FROM search_changes), strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'); END",
 ];

@@ -67,7 +67,7 @@ async fn create_search_removals(manager: &SchemaManager<'_>) -> Result<(), DbErr
 }
 
 // Sixteen rows, so that writers that add documents at once seldom wait for the same one.
-async fn create_search_statistics(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+pub(crate) async fn create_search_statistics(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let search_statistics = Table::create()
         .table("search_statistics")
         .col(big_integer("shard").primary_key())

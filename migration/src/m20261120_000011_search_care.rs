@@ -1,9 +1,14 @@
-// Whoever deletes a search document (another tool, a cascade) tells those who follow the changes, and
-// the totals stay right. Each document says which analysis made it, so that older ones can be found.
+// Whoever deletes a search document (another tool, a cascade) tells those who follow the changes. Each
+// document says which analysis made it, so that older ones can be found. Totals are no longer kept: who
+// follows the changes knows them; nor are the places of words, which are found in the text again.
 
 use sea_orm_migration::prelude::*;
 
-use crate::dialect::{create_removal_trigger, drop_removal_trigger};
+use crate::{
+    dialect::{create_removal_trigger, drop_removal_trigger, restore_places},
+    m20261120_000003_search::create_search_statistics,
+    table_parts::drop_tables,
+};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -18,6 +23,12 @@ impl MigrationTrait for Migration {
             .add_column(analysis)
             .take();
         manager.alter_table(add).await?;
+        let drop = Table::alter()
+            .table("search_documents")
+            .drop_column("places")
+            .take();
+        manager.alter_table(drop).await?;
+        drop_tables(manager, ["search_statistics"]).await?;
         create_removal_trigger(manager).await
     }
 
@@ -27,6 +38,8 @@ impl MigrationTrait for Migration {
             .table("search_documents")
             .drop_column("analysis")
             .take();
-        manager.alter_table(drop).await
+        manager.alter_table(drop).await?;
+        restore_places(manager).await?;
+        create_search_statistics(manager).await
     }
 }

@@ -1,6 +1,6 @@
 //! A transaction on PostgreSQL that asks for as few round trips as it can.
 //!
-//! It begins with the first statement whose answer is needed. Writes whose result nobody looks at are gathered and sent
+//! It begins with the first statement whose answer is needed. Inserts, whose result nobody looks at, are gathered and sent
 //! together before that statement or at the end; a transaction of nothing else is one statement, which commits by
 //! itself.
 
@@ -10,11 +10,12 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, ExecResult, QueryResult,
-    Statement, TransactionTrait,
+    Statement, TransactionTrait, Value,
 };
 use tokio::sync::OnceCell;
 
-use super::gathered::{Gathered, Part};
+use super::bulk::BulkInsert;
+use super::gathered::Gathered;
 use super::observe::Observer;
 
 #[derive(Debug)]
@@ -46,11 +47,15 @@ impl PostgresTransaction {
     }
 
     /// Adds to the next statement.
-    pub(super) async fn gather(&self, part: Part) -> Result<(), DbErr> {
-        if !self.gathered.lock().takes(&part) {
+    pub(super) async fn gather(
+        &self,
+        insert: &'static BulkInsert,
+        values: Vec<Value>,
+    ) -> Result<(), DbErr> {
+        if !self.gathered.lock().takes(insert) {
             self.begun().await?;
         }
-        self.gathered.lock().push(part);
+        self.gathered.lock().push(insert, values);
         Ok(())
     }
 

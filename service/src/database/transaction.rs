@@ -11,7 +11,6 @@ use sea_orm::{
 
 use super::bulk::BulkInsert;
 use super::error::DatabaseError;
-use super::gathered::Part;
 use super::postgres_transaction::PostgresTransaction;
 use super::sqlite_driver::SqliteConnection;
 
@@ -69,22 +68,7 @@ impl Transaction {
             }
             Inner::Postgres(transaction) => {
                 let values = insert.values(rows)?;
-                transaction.gather(Part::Rows(insert, values)).await
-            }
-        }
-    }
-
-    /// Runs a statement that writes to one table and whose result nobody looks at: on PostgreSQL together with what else
-    /// is to be written.
-    pub(crate) async fn execute_gathered(
-        &self,
-        table: &'static str,
-        statement: Statement,
-    ) -> Result<(), DbErr> {
-        match &*self.inner {
-            Inner::Sqlite(connection, _) => connection.execute_raw(statement).await.map(|_| ()),
-            Inner::Postgres(transaction) => {
-                transaction.gather(Part::Statement(table, statement)).await
+                transaction.gather(insert, values).await
             }
         }
     }

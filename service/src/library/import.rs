@@ -8,6 +8,7 @@ use std::io::{BufRead, Read};
 use std::sync::Arc;
 
 use entity::resources::Column;
+use futures_util::future::join;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use serde::Serialize;
 use serde_json::{Map, Number, Value as Json};
@@ -69,6 +70,22 @@ struct Candidate {
     fields: ResourceFields,
 }
 
+/// Rows ready to be written.
+struct Batch {
+    rejected: Vec<Reject>,
+    rows: Vec<(Candidate, NewResource)>,
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        self.rejected.len() + self.rows.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// What became of a row.
 enum Outcome {
     Inserted,
@@ -79,7 +96,7 @@ enum Outcome {
 
 impl Pharos {
     /// Imports resources from a reader. `progress` is called after each batch with the sums so far, `reject` for each
-    /// row that is not taken. Only one batch is in memory.
+    /// row that is not taken. Two batches are in memory: one is prepared while the one before is written.
     pub async fn import_resources(
         &self,
         reader: Box<dyn Read + Send>,
@@ -89,13 +106,19 @@ impl Pharos {
     ) -> Result<ImportReport, Error> {
         let mut lines = open(reader, format)?;
         let mut report = ImportReport::default();
+        let mut next = self.prepare(read_batch(&mut lines)?);
         loop {
-            let batch = read_batch(&mut lines)?;
+            let batch = next;
             if batch.is_empty() {
                 return Ok(report);
             }
-            report.read += batch.len() as u64;
-            for outcome in self.import_batch(batch).await? {
+            let read = batch.len() as u64;
+            let (written, prepared) = join(self.write_batch(batch), async {
+                read_batch(&mut lines).map(|lines| self.prepare(lines))
+            })
+            .await;
+            report.read += read;
+            for outcome in written? {
                 match outcome {
                     Outcome::Inserted => report.inserted += 1,
                     Outcome::Updated => report.updated += 1,
@@ -107,12 +130,14 @@ impl Pharos {
                 }
             }
             progress(&report);
+            next = prepared?;
         }
     }
 
-    async fn import_batch(&self, batch: Vec<Line>) -> Result<Vec<Outcome>, Error> {
-        let mut outcomes = Vec::new();
-        let mut candidates = Vec::new();
+    /// Checks and analyses rows. Ids and times are given here, once, so that a batch that is run again gives the same.
+    fn prepare(&self, batch: Vec<Line>) -> Batch {
+        let mut rejected = Vec::new();
+        let mut rows = Vec::with_capacity(batch.len());
         for line in batch {
             let parsed = line.row.and_then(|row| {
                 let patch = Json::Object(row);
@@ -126,28 +151,29 @@ impl Pharos {
                 }
             });
             match parsed {
-                Ok(candidate) => candidates.push(candidate),
-                Err(reason) => outcomes.push(Outcome::Rejected(Reject {
+                Ok(candidate) => {
+                    let new = self.new_resource(candidate.fields.clone(), None);
+                    rows.push((candidate, new));
+                }
+                Err(reason) => rejected.push(Reject {
                     line: line.number,
                     reason,
                     row: line.text,
-                })),
+                }),
             }
         }
-        // Ids and times are given here, once, so that a batch that is run again gives the same.
-        let prepared: Vec<(Candidate, NewResource)> = candidates
-            .into_iter()
-            .map(|candidate| {
-                let new = self.new_resource(candidate.fields.clone(), None);
-                (candidate, new)
-            })
-            .collect();
-        let (prepared, search) = (Arc::new(prepared), Arc::clone(&self.search));
+        Batch { rejected, rows }
+    }
+
+    async fn write_batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
+        let (rows, search) = (Arc::new(batch.rows), Arc::clone(&self.search));
+        let mut outcomes: Vec<Outcome> =
+            batch.rejected.into_iter().map(Outcome::Rejected).collect();
         let written = self
             .database
             .write(move |transaction| {
-                let (prepared, search) = (Arc::clone(&prepared), Arc::clone(&search));
-                async move { write_batch(&transaction, &*search, &prepared).await }
+                let (rows, search) = (Arc::clone(&rows), Arc::clone(&search));
+                async move { write_rows(&transaction, &*search, &rows).await }
             })
             .await?;
         outcomes.extend(written);
@@ -173,7 +199,7 @@ fn natural_key(fields: &ResourceFields) -> Option<NaturalKey> {
     }
 }
 
-async fn write_batch(
+async fn write_rows(
     transaction: &crate::database::Transaction,
     search: &dyn FullTextSearch,
     prepared: &[(Candidate, NewResource)],

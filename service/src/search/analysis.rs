@@ -9,11 +9,12 @@
 
 use std::borrow::Cow;
 
-use rust_stemmers::{Algorithm, Stemmer};
+use rust_stemmers::Algorithm;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::folding::{fold, is_apostrophe};
 use super::languages::{algorithm, primary_language, script_algorithm};
+use super::stems::RememberingStemmer;
 
 /// The number of this analysis and of the form in which it is packed, kept with each document. A change to either
 /// raises it; `pharos reindex` then finds what was analysed before.
@@ -33,7 +34,7 @@ pub struct Word {
 
 /// How words of one language are reduced.
 pub struct Analyser {
-    stemmer: Option<Stemmer>,
+    stemmer: Option<RememberingStemmer>,
     keeps_folded: bool,
     /// Where no language is given, words in other scripts have stemmers of their own.
     by_script: bool,
@@ -51,7 +52,7 @@ impl Analyser {
         };
         let english = matches!(algorithm, Some(Algorithm::English));
         Self {
-            stemmer: algorithm.map(Stemmer::create),
+            stemmer: algorithm.map(RememberingStemmer::create),
             keeps_folded: !english,
             by_script: tag.is_none(),
             is_query: false,
@@ -64,7 +65,7 @@ impl Analyser {
             algorithm(&primary_language(tag))
         });
         Self {
-            stemmer: algorithm.map(Stemmer::create),
+            stemmer: algorithm.map(RememberingStemmer::create),
             keeps_folded: true,
             by_script: language.is_none(),
             is_query: true,
@@ -120,7 +121,7 @@ impl Analyser {
             folded
                 .chars()
                 .find_map(script_algorithm)
-                .map(Stemmer::create)
+                .map(RememberingStemmer::create)
         } else {
             None
         };

@@ -119,8 +119,6 @@ pub struct Document {
     /// Every term once, in byte order: what the database's token index gets.
     pub tokens: Vec<String>,
     pub terms: Vec<u8>,
-    /// Empty: the places of words are found in the text again.
-    pub places: Vec<u8>,
     pub facets: Vec<u8>,
     /// Words in all fields.
     pub length: i64,
@@ -207,7 +205,6 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
     Document {
         terms: pack_terms(&terms, field_ends, fields.year()),
         tokens: terms.into_keys().collect(),
-        places: Vec::new(),
         facets: pack_facets(fields),
         length: i64::try_from(length).unwrap_or(i64::MAX),
         version,

@@ -23,10 +23,6 @@ pub struct SearchDrift {
     pub documents_indexed_differently: i64,
     /// Entries of the token index that belong to no document.
     pub stray_index_entries: i64,
-    /// How far the totals of documents are off.
-    pub documents_counted_wrongly: i64,
-    /// How far the totals of words are off.
-    pub words_counted_wrongly: i64,
 }
 
 impl SearchDrift {
@@ -38,12 +34,6 @@ impl SearchDrift {
 pub(super) const WITHOUT_RESOURCE: &str =
     "NOT EXISTS (SELECT 1 FROM resources r WHERE r.id = d.resource_id)";
 
-/// The sums of the documents minus the totals that are kept: documents and words.
-pub(super) const MISCOUNT: &str = "SELECT actual.documents - kept.documents, actual.words - kept.words FROM \
-     (SELECT count(*) AS documents, CAST(COALESCE(SUM(length), 0) AS bigint) AS words FROM search_documents) actual, \
-     (SELECT CAST(SUM(documents) AS bigint) AS documents, CAST(SUM(tokens) AS bigint) AS words \
-     FROM search_statistics) kept";
-
 /// Counts where the search index of a database is off.
 pub async fn search_drift(database: &Database) -> Result<SearchDrift, DatabaseError> {
     let search = full_text_search(database.backend());
@@ -51,7 +41,6 @@ pub async fn search_drift(database: &Database) -> Result<SearchDrift, DatabaseEr
         let counted: Option<i64> = database.fetch_one(database.statement(sql, [])).await?;
         Ok::<_, DatabaseError>(counted.unwrap_or(0))
     };
-    let (documents_counted_wrongly, words_counted_wrongly) = miscount(database).await?;
     Ok(SearchDrift {
         resources_without_document: count(
             "SELECT count(*) FROM resources r \
@@ -79,21 +68,7 @@ pub async fn search_drift(database: &Database) -> Result<SearchDrift, DatabaseEr
             Some(stray) => count(stray.count).await?,
             None => 0,
         },
-        documents_counted_wrongly: documents_counted_wrongly.abs(),
-        words_counted_wrongly: words_counted_wrongly.abs(),
     })
-}
-
-/// How far the totals are off: documents and words.
-pub(super) async fn miscount(database: &Database) -> Result<(i64, i64), DatabaseError> {
-    let off = database.fold(
-        database.statement(MISCOUNT, []),
-        |off: &mut (i64, i64), row| {
-            *off = (row.get(0)?, row.get(1)?);
-            Ok(())
-        },
-    );
-    off.await
 }
 
 /// The resources of which the token index has another number of tokens than their document has terms.

@@ -24,6 +24,7 @@ mod rank;
 mod rebuild;
 mod service;
 mod sqlite;
+mod stems;
 mod stop_words;
 mod suggest;
 mod vocabulary;
@@ -71,7 +72,6 @@ const COLUMNS: &[(&str, ColumnType)] = &[
     ("kind", ColumnType::Text),
     ("resource_id", ColumnType::Uuid),
     ("terms", ColumnType::Bytes),
-    ("places", ColumnType::Bytes),
     ("facets", ColumnType::Bytes),
     ("length", ColumnType::BigInt),
     ("version", ColumnType::BigInt),
@@ -83,7 +83,6 @@ fn row(resource_id: Uuid, document: &Document) -> Vec<Value> {
         KIND_RESOURCE.into(),
         resource_id.into(),
         document.terms.clone().into(),
-        document.places.clone().into(),
         document.facets.clone().into(),
         document.length.into(),
         document.version.into(),
@@ -177,62 +176,38 @@ pub(crate) fn strategy_of(database: &Database) -> Arc<dyn FullTextSearch> {
     }
 }
 
-/// Adds new documents and counts them.
+/// Adds new documents.
 pub(crate) async fn index_new(
     search: &dyn FullTextSearch,
     transaction: &Transaction,
     documents: &[(Uuid, &Document)],
 ) -> Result<(), DbErr> {
     search.begin_change(transaction).await?;
-    search.insert(transaction, documents).await?;
-    let tokens = documents.iter().map(|(_, document)| document.length).sum();
-    let count = i64::try_from(documents.len()).unwrap_or(i64::MAX);
-    // One shard a transaction: two of them never wait for each other in a circle.
-    match documents.first() {
-        Some((id, _)) => add_statistics(transaction, *id, count, tokens).await,
-        None => Ok(()),
-    }
+    search.insert(transaction, documents).await
 }
 
-/// Writes the document of a resource anew.
+/// Writes the document of a resource, which may have one already.
 pub(crate) async fn reindex(
     search: &dyn FullTextSearch,
     transaction: &Transaction,
     id: Uuid,
     document: &Document,
 ) -> Result<(), DbErr> {
-    let (documents, tokens) = store(search, transaction, id, document).await?;
-    add_statistics(transaction, id, documents, tokens).await
-}
-
-/// Writes the document of a resource, which may have one already; returns what this adds to the totals, documents and
-/// tokens.
-async fn store(
-    search: &dyn FullTextSearch,
-    transaction: &Transaction,
-    id: Uuid,
-    document: &Document,
-) -> Result<(i64, i64), DbErr> {
     use entity::search_documents::{Column, Entity};
     use sea_orm::{EntityTrait, QueryFilter, QuerySelect};
 
     let before: Option<i64> = Entity::find()
         .select_only()
-        .column(Column::Length)
+        .column(Column::Version)
         .filter(sea_orm::ColumnTrait::eq(&Column::ResourceId, id))
         .into_tuple()
         .one(transaction)
         .await?;
     search.begin_change(transaction).await?;
-    match before {
-        Some(before) => {
-            search.replace(transaction, id, document).await?;
-            Ok((0, document.length - before))
-        }
-        None => {
-            search.insert(transaction, &[(id, document)]).await?;
-            Ok((1, document.length))
-        }
+    if before.is_some() {
+        search.replace(transaction, id, document).await
+    } else {
+        search.insert(transaction, &[(id, document)]).await
     }
 }
 
@@ -248,28 +223,4 @@ pub(crate) async fn forget_old_removals(
         .and_where(Expr::col(Column::RemovedAt).lt(now - REMOVALS_KEPT))
         .take();
     transaction.execute(&old).await.map(|_| ())
-}
-
-async fn add_statistics(
-    transaction: &Transaction,
-    id: Uuid,
-    documents: i64,
-    tokens: i64,
-) -> Result<(), DbErr> {
-    use entity::search_statistics::{Column, Entity};
-
-    let shard = i64::from(id.as_bytes()[15] & 15);
-    let backend = transaction.get_database_backend();
-    let update = SqlQuery::update()
-        .table(Entity)
-        .value(
-            Column::Documents,
-            Expr::col(Column::Documents).add(documents),
-        )
-        .value(Column::Tokens, Expr::col(Column::Tokens).add(tokens))
-        .and_where(Expr::col(Column::Shard).eq(shard))
-        .take();
-    transaction
-        .execute_gathered("search_statistics", backend.build(&update))
-        .await
 }

@@ -27,7 +27,6 @@ const INSERT: BulkInsert = BulkInsert {
         COLUMNS[4],
         COLUMNS[5],
         COLUMNS[6],
-        COLUMNS[7],
         ("tokens", ColumnType::TokenVector),
     ],
     computed: &[("changed", NEXT_CHANGE)],

@@ -8,8 +8,8 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::drift::{WITHOUT_RESOURCE, indexed_differently, miscount};
-use super::{ANALYSIS, FullTextSearch, add_statistics, store};
+use super::drift::{WITHOUT_RESOURCE, indexed_differently};
+use super::{ANALYSIS, FullTextSearch, reindex};
 use crate::Pharos;
 use crate::database::{DatabaseError, Transaction};
 use crate::error::Error;
@@ -27,8 +27,6 @@ pub struct RebuildReport {
     pub rebuilt: u64,
     /// Documents of resources that are gone, and stray entries of the token index, that were taken out.
     pub removed: u64,
-    /// Whether the totals were counted anew.
-    pub recounted: bool,
 }
 
 /// Documents that are missing, or made from another version or by another analysis.
@@ -37,7 +35,7 @@ const OUTDATED: &str = "FROM resources r LEFT JOIN search_documents d ON d.resou
 
 impl Pharos {
     /// Writes every search document that is not what it should be, or with `all` every one; takes out what belongs to
-    /// no resource; counts the totals anew where they are wrong. `progress` is called after each batch.
+    /// no resource. `progress` is called after each batch.
     pub async fn rebuild_search(
         &self,
         all: bool,
@@ -78,10 +76,6 @@ impl Pharos {
             report.rebuilt += self.rebuild_batch(batch, all).await?;
             progress(&report);
         }
-        if miscount(&self.database).await? != (0, 0) {
-            self.recount().await?;
-            report.recounted = true;
-        }
         Ok(report)
     }
 
@@ -114,22 +108,6 @@ impl Pharos {
             })
             .await
     }
-
-    /// Counts the totals anew. The rows are locked first: whoever adds documents at this moment adds them to the totals
-    /// before or after, and so they are counted once.
-    async fn recount(&self) -> Result<(), Error> {
-        self.database
-            .write(|transaction| async move {
-                let clear = "UPDATE search_statistics SET documents = 0, tokens = 0";
-                let count = "UPDATE search_statistics SET documents = (SELECT count(*) FROM search_documents), \
-                     tokens = (SELECT CAST(COALESCE(SUM(length), 0) AS bigint) FROM search_documents) \
-                     WHERE shard = 0";
-                execute(&transaction, clear).await?;
-                execute(&transaction, count).await?;
-                Ok(())
-            })
-            .await
-    }
 }
 
 async fn execute(transaction: &Transaction, sql: &str) -> Result<u64, Error> {
@@ -153,26 +131,16 @@ async fn rebuild(
     } else {
         current_documents(transaction, ids).await?
     };
-    let (mut rebuilt, mut documents, mut tokens) = (0, 0, 0);
+    let mut rebuilt = 0;
     for resource in resources {
         if current.contains(&(resource.id, resource.version)) {
             continue;
         }
         let document = search.analyse(&resource.fields, resource.version);
-        let added = store(search, transaction, resource.id, &document)
+        reindex(search, transaction, resource.id, &document)
             .await
             .map_err(DatabaseError::from)?;
-        documents += added.0;
-        tokens += added.1;
         rebuilt += 1;
-    }
-    // One shard a transaction: two of them never wait for each other in a circle.
-    if let Some(first) = ids.first()
-        && (documents, tokens) != (0, 0)
-    {
-        add_statistics(transaction, *first, documents, tokens)
-            .await
-            .map_err(DatabaseError::from)?;
     }
     Ok(rebuilt)
 }
