@@ -19,7 +19,7 @@ const ROWS: usize = 5_000;
 /// lists the same shapes.
 const SHAPES: [(&str, &str); 13] = [
     (
-        r#"contains(metadata, '{"shelf": "S 7", "tags": ["t 3"]}')"#,
+        r#"contains(metadata, '{"shelf": "S 7", "tags": ["t 7"]}')"#,
         "idx_resources_metadata",
     ),
     (r#"metadata.shelf = "S 7""#, "idx_resources_metadata"),
