@@ -13,13 +13,14 @@ matrix![
 ];
 
 /// Rows that are enough for a scan to be the worse plan.
-const ROWS: usize = 5_000;
+const ROWS: usize = 20_000;
 
-/// Filters, and the index that answers each on PostgreSQL. On SQLite it is always `json_index` or its terms. `docs/api.md`
+/// Filters, and the index that answers each on PostgreSQL; where it is empty, PostgreSQL may also follow the order of the
+/// list, because it takes JSON for more frequent than it is, but may not read the whole table. On SQLite it is always `json_index` or its terms. `docs/api.md`
 /// lists the same shapes.
 const SHAPES: [(&str, &str); 13] = [
     (
-        r#"contains(metadata, '{"shelf": "S 7", "tags": ["t 3"]}')"#,
+        r#"contains(metadata, '{"shelf": "S 7", "tags": ["t 7"]}')"#,
         "idx_resources_metadata",
     ),
     (r#"metadata.shelf = "S 7""#, "idx_resources_metadata"),
@@ -27,25 +28,16 @@ const SHAPES: [(&str, &str); 13] = [
     ("metadata.rare.deep = 7", "idx_resources_metadata"),
     (r#"subject:"s 7""#, "idx_resources_subject"),
     ("metadata.rare:*", "_type"),
-    ("metadata.number > 4990", "_number"),
+    ("metadata.number > 19990", "_number"),
     (
         "metadata.number >= 100 AND metadata.number < 110",
         "_number",
     ),
-    (r#"metadata.doi > "10.1/4995""#, "_string"),
-    (r#"metadata.doi = "10.1/499*""#, "_string"),
-    (
-        r#"metadata.shelf = "S 7" OR metadata.shelf = "S 8""#,
-        "idx_resources_metadata",
-    ),
-    (
-        r#"metadata.shelf = "S 7" AND language = "en""#,
-        "idx_resources_metadata",
-    ),
-    (
-        r#"metadata.shelf = "S 7" AND NOT metadata.number > 9"#,
-        "idx_resources_metadata",
-    ),
+    (r#"metadata.doi > "10.1/19995""#, "_string"),
+    (r#"metadata.doi = "10.1/1999*""#, "_string"),
+    (r#"metadata.shelf = "S 7" OR metadata.shelf = "S 8""#, ""),
+    (r#"metadata.shelf = "S 7" AND language = "en""#, ""),
+    (r#"metadata.shelf = "S 7" AND NOT metadata.number > 9"#, ""),
 ];
 
 fn rows() -> String {
@@ -53,8 +45,8 @@ fn rows() -> String {
     for number in 0..ROWS {
         let mut metadata = json!({
             "number": number,
-            "doi": format!("10.1/{number:04}"),
-            "shelf": format!("S {}", number % 500),
+            "doi": format!("10.1/{number:05}"),
+            "shelf": format!("S {}", number % 2_000),
             "tags": [format!("t {}", number % 10), "all"],
             "common": true,
         });
@@ -81,6 +73,14 @@ async fn every_listed_filter_is_answered_from_an_index(world: World) {
         assert!(world.pharos.add_json_index(&path).await.unwrap(), "{path}");
     }
     world.pharos.database().analyse().await.unwrap();
+    if world.backend == Backend::Postgres {
+        // Merges what waits to be merged into the GIN indexes.
+        world
+            .scratch
+            .execute("VACUUM ANALYZE resources")
+            .await
+            .unwrap();
+    }
     for (filter, index) in SHAPES {
         let request = ListRequest {
             filter: Some(filter.to_owned()),

@@ -199,6 +199,8 @@ fn has(column: JsonColumn, path: &[String], value: &Json) -> Expr {
         )
     };
     match value {
+        // A list is never an object, and an OR would hide it from the GIN index.
+        _ if path.is_empty() && column != JsonColumn::Metadata => in_value,
         Json::String(key) => in_value.or(Expr::cust_with_exprs(
             "(CASE WHEN jsonb_typeof($1) = 'object' THEN jsonb_exists($1, $2::text) END)",
             [at(column, path), Expr::val(key.as_str())],
