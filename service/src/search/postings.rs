@@ -370,9 +370,9 @@ mod tests {
             written(&mut postings, number, 1, "whale song");
         }
         written(&mut postings, 7, 2, "kraken");
-        written(&mut postings, 7, 1, "an older whale");
+        written(&mut postings, 7, 2, "the same state again");
         postings.remove(Uuid::from_u128(9));
-        written(&mut postings, 9, 1, "an older whale");
+        postings.remove(Uuid::from_u128(9));
         let expected: Vec<u128> = (1..=300).filter(|n| ![7, 9].contains(n)).collect();
         assert_eq!(having(&postings, "whale"), expected);
         assert_eq!(having(&postings, "kraken"), [7]);
