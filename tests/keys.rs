@@ -308,11 +308,17 @@ async fn everybody_sees_their_own_keys_and_an_admin_all(world: World) {
         ["other", "own", "test", "test", "first key"]
     );
     let paged = world.admin.all("keys", &[("limit", "2")]).await;
+    let mut whole = world.admin.get("keys").await.json();
+    // When a key was last used is written beside the requests.
+    let without_use = |items: &mut Vec<Json>| {
+        items.iter_mut().for_each(|key| {
+            key.as_object_mut().unwrap().remove("last_used_at");
+        });
+        items.clone()
+    };
     assert_eq!(
-        paged,
-        *world.admin.get("keys").await.json()["items"]
-            .as_array()
-            .unwrap()
+        without_use(&mut paged.clone()),
+        without_use(whole["items"].as_array_mut().unwrap())
     );
     for method in ["GET", "DELETE"] {
         world

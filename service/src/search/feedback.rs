@@ -20,9 +20,9 @@ const FEWEST_DOCUMENTS: u32 = 2;
 /// A term in a larger share of the library says too little.
 const LARGEST_SHARE: f64 = 0.2;
 /// Matches that are moved at most.
-const MOVED_DOCUMENTS: usize = 1_000;
+const MOVED_DOCUMENTS: usize = 300;
 /// Words of matches that are looked at, at most: fewer matches are moved when they are long.
-const MOVED_WORDS: usize = 200_000;
+const MOVED_WORDS: usize = 60_000;
 
 /// How much feedback counts for a query of so many telling words: nothing for one word, which may be anything, and
 /// more the better the query says what is wanted; below 1.

@@ -15,6 +15,7 @@ mod follow;
 mod formula;
 mod highlight;
 mod languages;
+mod matches;
 mod memory;
 mod packed;
 mod postgres;
@@ -52,8 +53,8 @@ pub use self::rebuild::RebuildReport;
 pub use self::service::{FacetCount, SearchItem, SearchReply, SearchRequest};
 pub use self::suggest::Suggestions;
 
+pub(crate) use self::matches::{KnownMatches, MatchStamps, stamper};
 pub(crate) use self::memory::{MemoryIndex, follower};
-pub(crate) use self::service::{KnownMatches, MatchStamps, stamper};
 pub(crate) use self::words::Words;
 
 use crate::database::{ColumnType, Database, DatabaseError, Row, Transaction};
