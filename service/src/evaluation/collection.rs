@@ -17,7 +17,7 @@ const LONGEST_TEXT: usize = 1_000_000;
 /// The title of a document that has none: there is no word in it.
 const NO_TITLE: &str = "-";
 
-/// Queries and judgements; the documents are streamed by [`Corpus`].
+/// Queries and judgements; the documents are streamed by `Corpus`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
     pub queries: Vec<TestQuery>,

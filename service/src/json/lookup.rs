@@ -1,6 +1,6 @@
 //! What an index over JSON is asked: a superset of the resources that pass a test, by tokens and ranges of tokens.
 
-/// One question to the index. Tokens are made by [`super::tokens`].
+/// One question to the index. Tokens are made by `tokens.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
     /// Documents that satisfy an expression over whole tokens.
