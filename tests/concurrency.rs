@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Chance, World, resource};
+use crate::lists::SORTABLE;
 
 matrix![
     no_patch_of_one_document_is_lost,
@@ -19,27 +20,6 @@ const KEPT: usize = 10;
 const WRITERS: u64 = 8;
 /// Rows that stay, for each sort.
 const STEADY: usize = 60;
-
-const SORTABLE: [&str; 18] = [
-    "id",
-    "title",
-    "creator",
-    "publisher",
-    "contributor",
-    "date",
-    "year",
-    "type",
-    "format",
-    "identifier",
-    "source",
-    "language",
-    "classification_code",
-    "read_status",
-    "quality_score",
-    "version",
-    "created_at",
-    "updated_at",
-];
 
 /// Patches in all: `PHAROS_PATCHES`, 400 when absent.
 fn patches() -> usize {

@@ -165,7 +165,7 @@ async fn json_match_means_what_jsonb_means(world: World) {
         );
     }
     let database = world.pharos.database();
-    let strategy = json_match(database.backend());
+    let strategy = json_match(database);
     for (question, expected) in questions() {
         for negated in [false, true] {
             let name = format!("{question:?}");
@@ -317,8 +317,7 @@ async fn full_text_search_finds_exactly_the_documents_with_the_tokens(world: Wor
         .await
         .unwrap();
     let database = world.pharos.database();
-    let strategy: Arc<dyn service::search::FullTextSearch> =
-        full_text_search(database.backend()).into();
+    let strategy: Arc<dyn service::search::FullTextSearch> = full_text_search(database);
     let documents: Vec<(Uuid, Document)> = ids
         .iter()
         .zip(DOCUMENTS)

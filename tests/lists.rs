@@ -13,7 +13,7 @@ matrix![
     a_cursor_is_good_only_for_the_list_that_it_came_from,
 ];
 
-const SORTABLE: [&str; 18] = [
+pub const SORTABLE: [&str; 18] = [
     "id",
     "title",
     "creator",

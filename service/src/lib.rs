@@ -98,7 +98,7 @@ impl Pharos {
     /// A library on a database whose schema is up to date.
     pub async fn on(database: Database, environment: Environment) -> Result<Self, Error> {
         let secret = cursor_secret(&database, &environment).await?;
-        let search = search::strategy_of(&database);
+        let search = search::full_text_search(&database);
         if let Some(statement) = search.renumber_changes() {
             database
                 .write(move |transaction| async move {
@@ -123,7 +123,7 @@ impl Pharos {
             creates: library::creator(&database, Arc::clone(&search)),
             key_checks: accounts::checker(&database),
             last_uses: LastUses::default(),
-            json: json::strategy_of(&database),
+            json: json::json_match(&database),
             search,
             clock: environment.clock,
             random: environment.random,

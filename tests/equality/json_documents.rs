@@ -211,7 +211,7 @@ async fn containing(world: &World, source: &str, value: &Json) -> Result<Vec<Uui
 
     let database = world.pharos.database();
     let test = JsonTest::Contains(JsonPath::new(), value.clone());
-    let contains = json_match(database.backend()).passes(JsonColumn::Metadata, &test);
+    let contains = json_match(database).passes(JsonColumn::Metadata, &test);
     let select = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)

@@ -147,15 +147,7 @@ fn array_index(key: &str) -> Option<i64> {
 }
 
 /// The strategy for a database.
-pub fn json_match(backend: DatabaseBackend) -> Box<dyn JsonMatch> {
-    match backend {
-        DatabaseBackend::Postgres => Box::new(postgres::PostgresJson),
-        _ => Box::new(sqlite::SqliteJson { has_index: true }),
-    }
-}
-
-/// The strategy for an open database.
-pub(crate) fn strategy_of(database: &Database) -> Box<dyn JsonMatch> {
+pub fn json_match(database: &Database) -> Box<dyn JsonMatch> {
     match database.backend() {
         DatabaseBackend::Postgres => Box::new(postgres::PostgresJson),
         _ => Box::new(sqlite::SqliteJson {

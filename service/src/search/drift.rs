@@ -36,7 +36,7 @@ pub(super) const WITHOUT_RESOURCE: &str =
 
 /// Counts where the search index of a database is off.
 pub async fn search_drift(database: &Database) -> Result<SearchDrift, DatabaseError> {
-    let search = full_text_search(database.backend());
+    let search = full_text_search(database);
     let count = async |sql: &str| {
         let counted: Option<i64> = database.fetch_one(database.statement(sql, [])).await?;
         Ok::<_, DatabaseError>(counted.unwrap_or(0))
@@ -76,7 +76,7 @@ pub(super) async fn indexed_differently(
     database: &Database,
     search: &dyn FullTextSearch,
 ) -> Result<Vec<Uuid>, DatabaseError> {
-    let strategy = full_text_search(database.backend());
+    let strategy = full_text_search(database);
     let statement = database.statement(search.select_indexed(), []);
     database
         .fold(statement, move |different: &mut Vec<Uuid>, row| {

@@ -160,15 +160,7 @@ pub struct StrayEntries {
 }
 
 /// The strategy for a database.
-pub fn full_text_search(backend: DatabaseBackend) -> Box<dyn FullTextSearch> {
-    match backend {
-        DatabaseBackend::Postgres => Box::new(postgres::PostgresSearch),
-        _ => Box::new(sqlite::SqliteSearch { indexes_json: true }),
-    }
-}
-
-/// The strategy for an open database.
-pub(crate) fn strategy_of(database: &Database) -> Arc<dyn FullTextSearch> {
+pub fn full_text_search(database: &Database) -> Arc<dyn FullTextSearch> {
     match database.backend() {
         DatabaseBackend::Postgres => Arc::new(postgres::PostgresSearch),
         _ => Arc::new(sqlite::SqliteSearch {
