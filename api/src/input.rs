@@ -11,8 +11,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use serde_json::{Map, Value as Json};
 use service::json::Change;
-use service::library::Expected;
-use service::{Error, Fault};
+use service::{Error, Expected, Fault};
 use uuid::Uuid;
 
 use crate::problem::Problem;

@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use service::Error;
 
+use crate::input::is_unchanged;
 use crate::problem::Problem;
 
 const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC
@@ -32,6 +33,20 @@ pub fn versioned(
     let mut response = json(status, body)?;
     if let Ok(etag) = HeaderValue::from_str(&format!("\"{version}\"")) {
         response.headers_mut().insert(header::ETAG, etag);
+    }
+    Ok(response)
+}
+
+/// A single item that was read: 304 without a body when `If-None-Match` names its version.
+pub fn conditional(
+    request: &HttpRequest,
+    version: i64,
+    body: &impl Serialize,
+) -> Result<HttpResponse, Problem> {
+    let mut response = versioned(StatusCode::OK, version, body)?;
+    if is_unchanged(request, version) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response.drop_body().map_into_boxed_body());
     }
     Ok(response)
 }

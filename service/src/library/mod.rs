@@ -5,16 +5,18 @@ mod fields;
 mod import;
 mod list;
 mod record;
+mod related;
 mod resources;
 mod rows;
+mod table;
 
 pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportReport, Reject};
-pub use self::list::{DEFAULT_LIMIT, LARGEST_LIMIT, ListRequest, Page};
 pub use self::record::{Rendered, Resource};
-pub use self::resources::{Expected, NewResource};
+pub use self::resources::NewResource;
 pub use self::rows::ImportFormat;
 
-pub(crate) use self::list::{checked_limit, padded};
+pub(crate) use self::list::padded;
 pub(crate) use self::record::{KnownResources, Stamp, resource_columns, stamp_columns};
 pub(crate) use self::resources::{creator, find_where, reader};
+pub(crate) use self::table::RESOURCES;

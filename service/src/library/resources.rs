@@ -19,6 +19,7 @@ use crate::database::{
 use crate::error::Error;
 use crate::json::Change;
 use crate::search::{self, Document, FullTextSearch};
+use crate::version::Expected;
 
 /// A resource on its way into the database.
 #[derive(Clone)]
@@ -26,28 +27,6 @@ pub struct NewResource {
     pub resource: Arc<Resource>,
     pub document: Arc<Document>,
     pub created_by: Option<Uuid>,
-}
-
-/// What a change expects to find.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expected {
-    /// Whatever is there (`If-Match: *`).
-    Any,
-    /// One of these versions.
-    Versions(Vec<i64>),
-}
-
-impl Expected {
-    fn check(&self, current: i64) -> Result<(), Error> {
-        match self {
-            Self::Any => Ok(()),
-            Self::Versions(versions) if versions.contains(&current) => Ok(()),
-            Self::Versions(_) => Err(Error::Stale {
-                kind: "resource",
-                current,
-            }),
-        }
-    }
 }
 
 /// Reads by id, answered together where that saves round trips.
@@ -206,7 +185,7 @@ impl Pharos {
                 );
                 async move {
                     let current = lock(&transaction, id).await?;
-                    expected.check(current.version)?;
+                    expected.check("resource", current.version)?;
                     let fields = current.fields.changed(&change)?;
                     if fields == current.fields {
                         return Ok(current);
@@ -226,7 +205,7 @@ impl Pharos {
                 let expected = Arc::clone(&expected);
                 async move {
                     let current = lock(&transaction, id).await?;
-                    expected.check(current.version)?;
+                    expected.check("resource", current.version)?;
                     search::forget_old_removals(&transaction, now)
                         .await
                         .map_err(DatabaseError::from)?;

@@ -6,10 +6,12 @@ use sea_orm::sea_query::{
 };
 use uuid::Uuid;
 
+use crate::accounts::Viewer;
+
 const BELOW: &str = "below";
 
 /// Resources in a collection with this name or id, as far as the viewer may see it, or in one beneath it.
-pub(super) fn in_collection(name: &str, viewer: Option<Uuid>) -> Expr {
+pub(super) fn in_collection(name: &str, viewer: Option<Viewer>) -> Expr {
     use collections::{Column, Entity};
 
     let named = by_id_or(
@@ -44,7 +46,7 @@ pub(super) fn in_collection(name: &str, viewer: Option<Uuid>) -> Expr {
 }
 
 /// Resources in any collection that the viewer may see.
-pub(super) fn in_any_collection(viewer: Option<Uuid>) -> Expr {
+pub(super) fn in_any_collection(viewer: Option<Viewer>) -> Expr {
     let seen = Query::select()
         .column(collections::Column::Id)
         .from(collections::Entity)
@@ -108,11 +110,11 @@ fn resource_id() -> Expr {
     Expr::col((resources::Entity, resources::Column::Id))
 }
 
-fn visible(viewer: Option<Uuid>) -> Option<Expr> {
+fn visible(viewer: Option<Viewer>) -> Option<Expr> {
     use collections::{Column, Entity};
 
     viewer.map(|viewer| {
-        let own = Expr::col((Entity, Column::OwnerId)).eq(viewer);
+        let own = Expr::col((Entity, Column::OwnerId)).eq(viewer.user_id);
         own.or(Expr::col((Entity, Column::Visibility)).ne("private"))
     })
 }
