@@ -19,7 +19,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::openapi::Document;
 use crate::problem::Problem;
-use crate::routes::{health, keys, pages, resources, search, users};
+use crate::routes::{
+    collection_contents, collections, health, keys, pages, resources, search, users,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -70,6 +72,19 @@ where
                 .service(resources::delete_resource)
                 .service(search::search_library)
                 .service(search::suggest_completions)
+                .service(collections::list_collections)
+                .service(collections::create_collection)
+                .service(collections::find_collection)
+                .service(collections::patch_collection)
+                .service(collections::delete_collection)
+                .service(collection_contents::list_collection_resources)
+                .service(collection_contents::add_collection_resources)
+                .service(collection_contents::remove_collection_resources)
+                .service(collection_contents::put_collection_resource)
+                .service(collection_contents::remove_collection_resource)
+                .service(collection_contents::list_members)
+                .service(collection_contents::put_member)
+                .service(collection_contents::delete_member)
                 .service(users::find_me)
                 .service(users::list_users)
                 .service(users::create_user)

@@ -1,5 +1,7 @@
 //! The operations, a file a subject.
 
+pub mod collection_contents;
+pub mod collections;
 pub mod health;
 pub mod keys;
 pub mod pages;

@@ -1,5 +1,6 @@
-//! Resources: what the library holds.
+//! What the library holds: resources, and what readers make of them.
 
+mod collections;
 mod export;
 mod fields;
 mod import;
@@ -10,6 +11,10 @@ mod resources;
 mod rows;
 mod table;
 
+pub use self::collections::{
+    Added, Children, Collection, CollectionFields, CollectionItem, MOST_IDS, Member, MemberRole,
+    Visibility, placement, resource_ids,
+};
 pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportReport, Reject};
 pub use self::record::{Rendered, Resource};
