@@ -11,6 +11,7 @@ mod harness;
 
 mod access;
 mod analysis;
+mod annotations;
 mod collections;
 mod comparison;
 mod completions;

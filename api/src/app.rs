@@ -20,7 +20,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::openapi::Document;
 use crate::problem::Problem;
 use crate::routes::{
-    collection_contents, collections, health, keys, pages, resources, search, users,
+    annotations, collection_contents, collections, health, keys, pages, resources, search, users,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -72,6 +72,13 @@ where
                 .service(resources::delete_resource)
                 .service(search::search_library)
                 .service(search::suggest_completions)
+                .service(annotations::list_resource_annotations)
+                .service(annotations::create_annotation)
+                .service(annotations::list_annotations)
+                .service(annotations::export_annotations)
+                .service(annotations::find_annotation)
+                .service(annotations::patch_annotation)
+                .service(annotations::delete_annotation)
                 .service(collections::list_collections)
                 .service(collections::create_collection)
                 .service(collections::find_collection)

@@ -15,6 +15,7 @@ use utoipa::{Modify, OpenApi};
     modifiers(&BearerKey),
     tags(
         (name = "resources", description = "What the library holds, in Dublin Core"),
+        (name = "annotations", description = "Passages that readers mark"),
         (name = "collections", description = "Trees of named gatherings of resources"),
         (name = "search", description = "Full-text search"),
         (name = "accounts", description = "Users, API keys, roles and scopes"),

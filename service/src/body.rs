@@ -39,9 +39,11 @@ impl BodyReader {
         self.members.remove(name)
     }
 
-    /// Whether a member is there, be it null.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.members.contains_key(name)
+    /// Notes a fault when a member is absent or null.
+    pub(crate) fn require(&mut self, name: &str, what: &str) {
+        if self.members.get(name).is_none_or(Json::is_null) {
+            self.fault(name, "required", format!("{what} is needed"));
+        }
     }
 
     pub(crate) fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {

@@ -1,5 +1,6 @@
 //! The operations, a file a subject.
 
+pub mod annotations;
 pub mod collection_contents;
 pub mod collections;
 pub mod health;

@@ -1,5 +1,6 @@
 //! What the library holds: resources, and what readers make of them.
 
+mod annotations;
 mod collections;
 mod export;
 mod fields;
@@ -11,6 +12,10 @@ mod resources;
 mod rows;
 mod table;
 
+pub use self::annotations::{
+    Annotation, AnnotationExport, AnnotationFields, AnnotationRequest, ExportedAnnotation,
+    MARKDOWN_HEAD, Sharing, TextField,
+};
 pub use self::collections::{
     Added, Children, Collection, CollectionFields, CollectionItem, MOST_IDS, Member, MemberRole,
     Visibility, placement, resource_ids,

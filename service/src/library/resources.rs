@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::annotations;
 use super::fields::ResourceFields;
 use super::record::{self, Resource};
 use crate::Pharos;
@@ -231,6 +232,7 @@ pub(crate) async fn update(
 ) -> Result<Resource, Error> {
     // The trigger for other tools must see that the application set the time.
     let updated_at = std::cmp::max(now, current.updated_at + chrono::Duration::microseconds(1));
+    let before = current.fields;
     let resource = Resource {
         id: current.id,
         fields,
@@ -246,6 +248,14 @@ pub(crate) async fn update(
         .exec(transaction)
         .await
         .map_err(DatabaseError::from)?;
+    annotations::follow(
+        transaction,
+        resource.id,
+        &before,
+        &resource.fields,
+        resource.updated_at,
+    )
+    .await?;
     let document = search.analyse(&resource.fields, resource.version);
     search::reindex(search, transaction, resource.id, &document)
         .await

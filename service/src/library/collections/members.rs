@@ -44,11 +44,8 @@ impl MemberRole {
     /// Reads `{"role": "viewer"}`.
     pub fn from_json(body: Json) -> Result<Self, Error> {
         let mut reader = BodyReader::new(body, "a member")?;
-        let given = reader.has("role");
+        reader.require("role", "a role (viewer or editor)");
         let role = reader.one_of("role", &Self::WORDS);
-        if !given {
-            reader.fault("role", "required", "a role is needed: viewer or editor");
-        }
         reader.finish(&["role"], &["user_id", "added_at"])?;
         role.ok_or_else(|| Error::Internal("a role was neither read nor refused".to_owned()))
     }
