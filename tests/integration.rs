@@ -12,6 +12,7 @@ mod harness;
 mod access;
 mod analysis;
 mod annotations;
+mod citations;
 mod collections;
 mod comparison;
 mod completions;

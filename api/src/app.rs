@@ -20,7 +20,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::openapi::Document;
 use crate::problem::Problem;
 use crate::routes::{
-    annotations, collection_contents, collections, health, keys, pages, resources, search, users,
+    annotations, citations, collection_contents, collections, health, keys, pages, resources,
+    search, users,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -79,6 +80,14 @@ where
                 .service(annotations::find_annotation)
                 .service(annotations::patch_annotation)
                 .service(annotations::delete_annotation)
+                .service(citations::list_resource_citations)
+                .service(citations::create_citation)
+                .service(citations::list_citations)
+                .service(citations::list_importance)
+                .service(citations::compute_importance)
+                .service(citations::find_citation)
+                .service(citations::patch_citation)
+                .service(citations::delete_citation)
                 .service(collections::list_collections)
                 .service(collections::create_collection)
                 .service(collections::find_collection)

@@ -467,15 +467,19 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
             .and_then(|tag| tag.strip_suffix('"'))
             .filter(|tag| !tag.contains('"'))
             .ok_or_else(malformed)?;
-        if let (false, Ok(version)) = (weak, opaque.parse()) {
+        // What follows a hyphen tells how the item looked, and not which version it was.
+        let version = opaque
+            .split_once('-')
+            .map_or(opaque, |(version, _)| version);
+        if let (false, Ok(version)) = (weak, version.parse()) {
             versions.push(version);
         }
     }
     Ok(Expected::Versions(versions))
 }
 
-/// Whether `If-None-Match` names this version.
-pub fn is_unchanged(request: &HttpRequest, version: i64) -> bool {
+/// Whether `If-None-Match` names this tag.
+pub fn is_unchanged(request: &HttpRequest, tag: &str) -> bool {
     let Some(value) = request
         .headers()
         .get(header::IF_NONE_MATCH)
@@ -483,7 +487,7 @@ pub fn is_unchanged(request: &HttpRequest, version: i64) -> bool {
     else {
         return false;
     };
-    let current = format!("\"{version}\"");
+    let current = format!("\"{tag}\"");
     value
         .split(',')
         .map(str::trim)

@@ -1,6 +1,7 @@
 //! The operations, a file a subject.
 
 pub mod annotations;
+pub mod citations;
 pub mod collection_contents;
 pub mod collections;
 pub mod health;

@@ -1,6 +1,7 @@
 //! What the library holds: resources, and what readers make of them.
 
 mod annotations;
+mod citations;
 mod collections;
 mod export;
 mod fields;
@@ -15,6 +16,9 @@ mod table;
 pub use self::annotations::{
     Annotation, AnnotationExport, AnnotationFields, AnnotationRequest, ExportedAnnotation,
     MARKDOWN_HEAD, Sharing, TextField,
+};
+pub use self::citations::{
+    Citation, CitationFields, CitationType, ComputedImportance, Direction, Importance,
 };
 pub use self::collections::{
     Added, Children, Collection, CollectionFields, CollectionItem, MOST_IDS, Member, MemberRole,

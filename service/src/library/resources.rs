@@ -9,9 +9,9 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::annotations;
 use super::fields::ResourceFields;
 use super::record::{self, Resource};
+use super::{annotations, citations};
 use crate::Pharos;
 use crate::accounts::Actor;
 use crate::database::{
@@ -116,6 +116,10 @@ pub(crate) async fn insert_all(
         .insert_rows(&INSERT, rows)
         .await
         .map_err(DatabaseError::from)?;
+    let new = batch
+        .iter()
+        .map(|new| (new.resource.id, &new.resource.fields));
+    citations::insert_keys(transaction, new).await?;
     let documents: Vec<(Uuid, &Document)> = batch
         .iter()
         .map(|new| (new.resource.id, &*new.document))
@@ -248,6 +252,7 @@ pub(crate) async fn update(
         .exec(transaction)
         .await
         .map_err(DatabaseError::from)?;
+    citations::replace_keys(transaction, resource.id, &before, &resource.fields).await?;
     annotations::follow(
         transaction,
         resource.id,
