@@ -11,6 +11,9 @@ mod harness;
 
 mod access;
 mod analysis;
+mod annotations;
+mod citations;
+mod collections;
 mod comparison;
 mod completions;
 mod concurrency;

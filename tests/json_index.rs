@@ -1,7 +1,8 @@
 //! The indexes over JSON: that filters use them, and that they are true whoever writes.
 
 use serde_json::{Value as Json, json};
-use service::library::{ImportFormat, ListRequest};
+use service::library::ImportFormat;
+use service::lists::ListRequest;
 
 use crate::harness::{Backend, World, import, resource};
 

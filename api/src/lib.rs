@@ -3,6 +3,7 @@
 mod app;
 mod caller;
 mod input;
+mod lists;
 mod openapi;
 mod output;
 mod problem;

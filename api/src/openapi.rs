@@ -15,6 +15,9 @@ use utoipa::{Modify, OpenApi};
     modifiers(&BearerKey),
     tags(
         (name = "resources", description = "What the library holds, in Dublin Core"),
+        (name = "annotations", description = "Passages that readers mark"),
+        (name = "citations", description = "What resources cite, and how important that makes them"),
+        (name = "collections", description = "Trees of named gatherings of resources"),
         (name = "search", description = "Full-text search"),
         (name = "accounts", description = "Users, API keys, roles and scopes"),
         (name = "operations", description = "For whoever runs the server"),

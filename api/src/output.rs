@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use service::Error;
 
+use crate::input::is_unchanged;
 use crate::problem::Problem;
 
 const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC
@@ -29,9 +30,33 @@ pub fn versioned(
     version: i64,
     body: &impl Serialize,
 ) -> Result<HttpResponse, Problem> {
+    tagged(status, &version.to_string(), body)
+}
+
+/// A single item whose ETag tells more than its version: `3-…`.
+pub fn tagged(
+    status: StatusCode,
+    tag: &str,
+    body: &impl Serialize,
+) -> Result<HttpResponse, Problem> {
     let mut response = json(status, body)?;
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+    if let Ok(etag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
         response.headers_mut().insert(header::ETAG, etag);
+    }
+    Ok(response)
+}
+
+/// A single item that was read: 304 without a body when `If-None-Match` names its tag.
+pub fn conditional(
+    request: &HttpRequest,
+    tag: impl ToString,
+    body: &impl Serialize,
+) -> Result<HttpResponse, Problem> {
+    let tag = tag.to_string();
+    let mut response = tagged(StatusCode::OK, &tag, body)?;
+    if is_unchanged(request, &tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response.drop_body().map_into_boxed_body());
     }
     Ok(response)
 }

@@ -1,6 +1,7 @@
 //! What Pharos does: the domains and the strategies they call.
 
 pub mod accounts;
+mod body;
 pub mod clock;
 mod cursor;
 pub mod database;
@@ -10,9 +11,11 @@ mod ids;
 pub mod json;
 mod known;
 pub mod library;
+pub mod lists;
 pub mod random;
 pub mod search;
 pub mod time;
+mod version;
 
 use std::sync::Arc;
 
@@ -24,6 +27,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, Set};
 use uuid::Uuid;
 
 pub use error::{Error, Fault, Place};
+pub use version::Expected;
 
 use accounts::{CreatedKey, KeyUse, LastUses, NewKey, NewUser, Role};
 use clock::{Clock, SystemClock};
@@ -91,6 +95,7 @@ impl Pharos {
         database.probe().await?;
         database.migrate_up().await?;
         let pharos = Self::on(database, environment).await?;
+        pharos.read_identifiers_of_before().await?;
         pharos.index_waiting_beside().await?;
         Ok(pharos)
     }

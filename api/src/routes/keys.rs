@@ -4,25 +4,18 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use service::accounts::{Actor, CreatedKey, Key, NewKey, Role, Scope};
 use service::{Error, Pharos};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::users::PageParameters;
 use crate::caller::Caller;
 use crate::input::{JsonBody, Members, Parameters, PathId};
-use crate::output::{json, linked, located};
+use crate::lists::{PageParameters, list_schema, page_reply};
+use crate::output::{json, located};
 use crate::problem::Problem;
 
-/// A page of keys.
-#[derive(Serialize, ToSchema)]
-pub struct KeyList {
-    items: Vec<Key>,
-    #[schema(required)]
-    next_cursor: Option<String>,
-}
+list_schema!(plain KeyList, Key, "A page of keys.");
 
 /// A key to be created.
 #[derive(ToSchema)]
@@ -66,15 +59,7 @@ pub async fn list_keys(
         Some(caller.0.user_id)
     };
     let page = pharos.list_keys(user_id, limit, cursor.as_deref()).await?;
-    let body = KeyList {
-        items: page.items,
-        next_cursor: page.next_cursor,
-    };
-    Ok(linked(
-        json(StatusCode::OK, &body)?,
-        &request,
-        body.next_cursor.as_deref(),
-    ))
+    page_reply(&request, page)
 }
 
 /// Creates a key. The secret is in this reply only.

@@ -1,5 +1,9 @@
 //! The operations, a file a subject.
 
+pub mod annotations;
+pub mod citations;
+pub mod collection_contents;
+pub mod collections;
 pub mod health;
 pub mod keys;
 pub mod pages;

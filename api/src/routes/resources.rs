@@ -1,58 +1,20 @@
 //! Resources: what the library holds.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use serde::Serialize;
 use service::Pharos;
 use service::accounts::Scope;
-use service::library::{ListRequest, Rendered, Resource, ResourceFields};
-use utoipa::{IntoParams, ToSchema};
+use service::library::{Resource, ResourceFields};
+use utoipa::ToSchema;
 
 use crate::caller::Caller;
-use crate::input::{ChangeBody, IfMatch, JsonBody, Parameters, PathId, is_unchanged};
-use crate::output::{json, linked, located, versioned};
+use crate::input::{ChangeBody, IfMatch, JsonBody, Parameters, PathId};
+use crate::lists::{ListParameters, list_schema, page_reply};
+use crate::output::{conditional, located, versioned};
 use crate::problem::Problem;
 
-/// What a list takes.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by the OpenAPI document only; Parameters reads the request"
-)]
-pub struct ListParameters {
-    /// AIP-160: `language = "en" AND metadata.pages > 300`, `subject:"Databases"`, `metadata.doi:*`, `NOT`, `OR`, `-`,
-    /// parentheses. OR binds more tightly than AND.
-    #[param(max_length = 8_000)]
-    filter: Option<String>,
-    /// Fields separated by commas, `-` before one for descending; without a value last, ties broken by id. Default
-    /// `-created_at`.
-    #[param(example = "-created_at,title")]
-    sort: Option<String>,
-    /// Items on a page.
-    #[param(minimum = 1, maximum = 200, default = 25)]
-    limit: Option<u64>,
-    /// `next_cursor` of a reply with the same filter and sort.
-    cursor: Option<String>,
-    /// Whether to count all matches.
-    #[param(default = false)]
-    total: Option<bool>,
-}
-
-/// A page of resources.
-#[derive(Serialize, ToSchema)]
-pub struct ResourceList {
-    #[schema(value_type = Vec<Resource>)]
-    items: Vec<Arc<Rendered>>,
-    #[schema(required)]
-    next_cursor: Option<String>,
-    /// With `total=true` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<i64>,
-}
+list_schema!(ResourceList, Resource, "A page of resources.");
 
 /// The fields of a new resource: as in a reply, without those that the server sets. Only the title is needed.
 #[derive(ToSchema)]
@@ -98,26 +60,9 @@ pub async fn list_resources(
 ) -> Result<HttpResponse, Problem> {
     caller.require(Scope::LibraryRead)?;
     let mut parameters = Parameters::of(&request)?;
-    let list = ListRequest {
-        filter: parameters.text("filter")?,
-        sort: parameters.text("sort")?,
-        limit: parameters.number("limit")?,
-        cursor: parameters.text("cursor")?,
-        total: parameters.flag("total")?,
-        viewer: Some(caller.0.user_id),
-    };
+    let list = parameters.list(caller.0.viewer())?;
     parameters.finish()?;
-    let page = pharos.list_resources(&list).await?;
-    let body = ResourceList {
-        items: page.items,
-        next_cursor: page.next_cursor,
-        total: page.total,
-    };
-    Ok(linked(
-        json(StatusCode::OK, &body)?,
-        &request,
-        body.next_cursor.as_deref(),
-    ))
+    page_reply(&request, pharos.list_resources(&list).await?)
 }
 
 /// Creates a resource. It is on disk and can be found when the reply comes.
@@ -159,12 +104,7 @@ pub async fn find_resource(
     actor.require(Scope::LibraryRead)?;
     Parameters::of(&request)?.finish()?;
     let resource = pharos.find_resource(id.0).await?;
-    let mut response = versioned(StatusCode::OK, resource.version, &resource)?;
-    if is_unchanged(&request, resource.version) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Ok(response.drop_body().map_into_boxed_body());
-    }
-    Ok(response)
+    conditional(&request, resource.version, &resource)
 }
 
 /// Changes a resource by a merge patch (RFC 7396: null removes, metadata merges by key), or by the operations `add`,

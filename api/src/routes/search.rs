@@ -116,7 +116,7 @@ pub async fn search_library(
         filter: parameters.text("filter")?,
         limit: parameters.number("limit")?,
         cursor: parameters.text("cursor")?,
-        viewer: Some(caller.0.user_id),
+        viewer: Some(caller.0.viewer()),
     };
     if !matches!(parameters.text("kind")?.as_deref(), None | Some("resource")) {
         return Err(Problem::parameter("kind", "enum", "expected resource"));

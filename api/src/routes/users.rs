@@ -6,36 +6,16 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::Serialize;
 use service::Pharos;
 use service::accounts::{NewUser, Role, Scope, User, UserChanges};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::input::{JsonBody, Members, Parameters, PathId};
-use crate::output::{json, linked, located};
+use crate::lists::{PageParameters, list_schema, page_reply};
+use crate::output::{json, located};
 use crate::problem::Problem;
 
-/// What a plain list takes.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by the OpenAPI document only; Parameters reads the request"
-)]
-pub struct PageParameters {
-    /// Items on a page.
-    #[param(minimum = 1, maximum = 200, default = 25)]
-    limit: Option<u64>,
-    /// `next_cursor` of the reply before.
-    cursor: Option<String>,
-}
-
-/// A page of users.
-#[derive(Serialize, ToSchema)]
-pub struct UserList {
-    items: Vec<User>,
-    #[schema(required)]
-    next_cursor: Option<String>,
-}
+list_schema!(plain UserList, User, "A page of users.");
 
 /// A user to be created.
 #[derive(ToSchema)]
@@ -122,15 +102,7 @@ pub async fn list_users(
     let (limit, cursor) = (parameters.number("limit")?, parameters.text("cursor")?);
     parameters.finish()?;
     let page = pharos.list_users(limit, cursor.as_deref()).await?;
-    let body = UserList {
-        items: page.items,
-        next_cursor: page.next_cursor,
-    };
-    Ok(linked(
-        json(StatusCode::OK, &body)?,
-        &request,
-        body.next_cursor.as_deref(),
-    ))
+    page_reply(&request, page)
 }
 
 /// Creates a user. 409 when the address is taken.

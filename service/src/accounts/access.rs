@@ -117,6 +117,14 @@ impl FromStr for Scope {
     }
 }
 
+/// For whom something is shown or done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Viewer {
+    pub user_id: Uuid,
+    /// With a key that has the scope `admin`.
+    pub is_admin: bool,
+}
+
 /// Who makes a request, and how far it reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -140,6 +148,13 @@ impl Actor {
         Err(Error::Forbidden(
             "a key that is narrowed to scopes cannot manage keys".to_owned(),
         ))
+    }
+
+    pub fn viewer(&self) -> Viewer {
+        Viewer {
+            user_id: self.user_id,
+            is_admin: self.may(Scope::Admin),
+        }
     }
 
     pub fn may(&self, scope: Scope) -> bool {

@@ -18,7 +18,7 @@ use super::access::{Actor, Role, Scope};
 use crate::Pharos;
 use crate::database::{Batcher, Database, DatabaseError, FromRow, Row};
 use crate::error::{Error, Fault};
-use crate::library::{Page, checked_limit};
+use crate::lists::{Page, checked_limit};
 use crate::time::rfc3339;
 
 /// What every key begins with.

@@ -4,7 +4,7 @@ mod access;
 mod keys;
 mod users;
 
-pub use self::access::{Actor, Role, Scope};
+pub use self::access::{Actor, Role, Scope, Viewer};
 pub use self::keys::{CreatedKey, Key, NewKey};
 pub use self::users::{NewUser, User, UserChanges};
 

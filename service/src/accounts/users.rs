@@ -11,7 +11,7 @@ use super::access::Role;
 use crate::Pharos;
 use crate::database::DatabaseError;
 use crate::error::{Error, Fault};
-use crate::library::{Page, checked_limit};
+use crate::lists::{Page, checked_limit};
 use crate::time::rfc3339;
 
 /// Characters of an e-mail address at most (RFC 5321).

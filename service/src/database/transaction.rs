@@ -116,14 +116,19 @@ impl Transaction {
         })
     }
 
-    /// Lets one import at a time look for natural keys and insert what is new. SQLite has one writer anyway.
+    /// Lets one import at a time look for natural keys and insert what is new.
     pub(crate) async fn serialise_imports(&self) -> Result<(), DbErr> {
+        self.serialise(7_237_120_349).await
+    }
+
+    /// Lets one transaction at a time go on from here that names the same number. SQLite has one writer anyway.
+    pub(crate) async fn serialise(&self, number: i64) -> Result<(), DbErr> {
         match &*self.inner {
             Inner::Sqlite(..) => Ok(()),
             Inner::Postgres(transaction) => transaction
                 .begun()
                 .await?
-                .execute_unprepared("SELECT pg_advisory_xact_lock(7237120349)")
+                .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({number})"))
                 .await
                 .map(|_| ()),
         }

@@ -3,11 +3,10 @@
 use std::str::FromStr;
 
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
+use crate::body::{BodyReader, kind, shortened};
 use crate::error::{Error, Fault};
-use crate::json::canonical::{DEEPEST, JsonFault, canonicalise};
-use crate::json::number::MOST_DIGITS;
 use crate::json::{Change, merge};
 
 /// Characters in a title or another short text at most.
@@ -16,8 +15,6 @@ const LONGEST_TEXT: usize = 4_000;
 const LONGEST_DESCRIPTION: usize = 1_000_000;
 /// Entries in a list at most.
 const LONGEST_LIST: usize = 1_000;
-/// Bytes of metadata, written as JSON, at most.
-const LARGEST_METADATA: usize = 262_144;
 
 /// How far somebody has read a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, utoipa::ToSchema)]
@@ -132,39 +129,29 @@ const READ_ONLY: [&str; 4] = ["id", "version", "created_at", "updated_at"];
 impl ResourceFields {
     /// Reads the fields of a JSON body and checks every rule; all faults are reported at once.
     pub fn from_json(body: Json) -> Result<Self, Error> {
-        let Json::Object(members) = body else {
-            return Err(Error::Invalid(vec![Fault::at(
-                "",
-                "type",
-                "expected a JSON object with the fields of a resource",
-            )]));
-        };
-        let mut reader = Reader {
-            members,
-            faults: Vec::new(),
-        };
+        let mut reader = BodyReader::new(body, "a resource")?;
         let fields = Self {
-            title: reader.title(),
+            title: reader.required_text("title", LONGEST_TEXT),
             description: reader.text("description", LONGEST_DESCRIPTION),
             creator: reader.text("creator", LONGEST_TEXT),
             publisher: reader.text("publisher", LONGEST_TEXT),
             contributor: reader.text("contributor", LONGEST_TEXT),
-            date: reader.date(),
+            date: date(&mut reader),
             resource_type: reader.text("type", LONGEST_TEXT),
             format: reader.text("format", LONGEST_TEXT),
             identifier: reader.text("identifier", LONGEST_TEXT),
             source: reader.text("source", LONGEST_TEXT),
-            language: reader.language(),
-            relation: reader.list("relation"),
+            language: language(&mut reader),
+            relation: reader.list("relation", LONGEST_LIST, LONGEST_TEXT),
             coverage: reader.text("coverage", LONGEST_TEXT),
             rights: reader.text("rights", LONGEST_TEXT),
-            subject: reader.list("subject"),
+            subject: reader.list("subject", LONGEST_LIST, LONGEST_TEXT),
             classification_code: reader.text("classification_code", LONGEST_TEXT),
-            read_status: reader.read_status(),
-            quality_score: reader.quality_score(),
-            metadata: reader.metadata(),
+            read_status: read_status(&mut reader),
+            quality_score: quality_score(&mut reader),
+            metadata: reader.object("metadata"),
         };
-        reader.finish().map(|()| fields)
+        reader.finish(&FIELD_NAMES, &READ_ONLY).map(|()| fields)
     }
 
     /// Applies an RFC 7396 merge patch: null removes, anything else replaces; metadata merges by key.
@@ -198,283 +185,80 @@ impl ResourceFields {
     }
 }
 
-struct Reader {
-    members: Map<String, Json>,
-    faults: Vec<Fault>,
-}
-
-impl Reader {
-    fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
-        self.faults
-            .push(Fault::at(format!("/{name}"), code, detail));
-    }
-
-    fn title(&mut self) -> String {
-        let present = self
-            .members
-            .get("title")
-            .is_some_and(|title| !title.is_null());
-        match self.text("title", LONGEST_TEXT) {
-            Some(title) if !title.trim().is_empty() => title,
-            None if present => String::new(),
-            _ => {
-                self.fault(
-                    "title",
-                    "required",
-                    "a title of at least one visible character is needed",
-                );
-                String::new()
-            }
-        }
-    }
-
-    fn text(&mut self, name: &str, longest: usize) -> Option<String> {
-        match self.members.remove(name) {
-            None | Some(Json::Null) => None,
-            Some(Json::String(text)) => self.checked_text(name, text, longest),
-            Some(other) => {
-                self.fault(
-                    name,
-                    "type",
-                    format!("expected a string or null, found {}", kind(&other)),
-                );
-                None
-            }
-        }
-    }
-
-    fn checked_text(&mut self, name: &str, text: String, longest: usize) -> Option<String> {
-        if text.contains('\0') {
-            self.fault(
-                name,
-                "nul",
-                "the character U+0000 cannot be stored: remove it",
-            );
-            None
-        } else if text.len() > longest && text.chars().count() > longest {
-            self.fault(
-                name,
-                "too_long",
-                format!("at most {longest} characters are allowed"),
-            );
-            None
-        } else {
-            Some(text)
-        }
-    }
-
-    fn date(&mut self) -> Option<String> {
-        let date = self.text("date", LONGEST_TEXT)?;
-        if date_year(&date).is_none() {
-            self.fault(
-                "date",
-                "format",
-                format!(
-                    "`{}` is no date: write a year, YYYY-MM, YYYY-MM-DD or an RFC 3339 time",
-                    shortened(&date)
-                ),
-            );
-        }
-        Some(date)
-    }
-
-    fn language(&mut self) -> Option<String> {
-        let language = self.text("language", LONGEST_TEXT)?;
-        let well_formed = language.len() <= 35
-            && language.split('-').all(|part| {
-                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            });
-        if !well_formed {
-            self.fault(
-                "language",
-                "format",
-                format!(
-                    "`{}` is no language tag: write for example en, en-US or eng",
-                    shortened(&language)
-                ),
-            );
-        }
-        Some(language)
-    }
-
-    fn list(&mut self, name: &str) -> Vec<String> {
-        let items = match self.members.remove(name) {
-            None | Some(Json::Null) => return Vec::new(),
-            Some(Json::Array(items)) => items,
-            Some(other) => {
-                self.fault(
-                    name,
-                    "type",
-                    format!("expected an array of strings, found {}", kind(&other)),
-                );
-                return Vec::new();
-            }
-        };
-        if items.len() > LONGEST_LIST {
-            self.fault(
-                name,
-                "too_long",
-                format!("at most {LONGEST_LIST} entries are allowed"),
-            );
-            return Vec::new();
-        }
-        let mut texts = Vec::with_capacity(items.len());
-        for (index, item) in items.into_iter().enumerate() {
-            let place = format!("{name}/{index}");
-            match item {
-                Json::String(text) => texts.extend(self.checked_text(&place, text, LONGEST_TEXT)),
-                other => self.fault(
-                    &place,
-                    "type",
-                    format!("expected a string, found {}", kind(&other)),
-                ),
-            }
-        }
-        texts
-    }
-
-    fn read_status(&mut self) -> ReadStatus {
-        let Some(text) = self.text("read_status", LONGEST_TEXT) else {
-            return ReadStatus::default();
-        };
-        text.parse().unwrap_or_else(|()| {
-            self.fault(
-                "read_status",
-                "enum",
-                "expected one of unread, reading, read, abandoned",
-            );
-            ReadStatus::default()
-        })
-    }
-
-    fn quality_score(&mut self) -> Option<f64> {
-        match self.members.remove("quality_score") {
-            None | Some(Json::Null) => None,
-            Some(Json::Number(number)) => {
-                let score = number
-                    .as_f64()
-                    .filter(|score| (0.0..=100.0).contains(score));
-                if score.is_none() {
-                    self.fault(
-                        "quality_score",
-                        "out_of_range",
-                        "expected a number from 0 to 100",
-                    );
-                }
-                // −0.0 would be told from 0.0 by one database only.
-                score.map(|score| score + 0.0)
-            }
-            Some(other) => {
-                self.fault(
-                    "quality_score",
-                    "type",
-                    format!("expected a number or null, found {}", kind(&other)),
-                );
-                None
-            }
-        }
-    }
-
-    fn metadata(&mut self) -> Json {
-        let mut metadata = match self.members.remove("metadata") {
-            None | Some(Json::Null) => return Json::Object(Map::new()),
-            Some(metadata @ Json::Object(_)) => metadata,
-            Some(other) => {
-                self.fault(
-                    "metadata",
-                    "type",
-                    format!("expected an object, found {}", kind(&other)),
-                );
-                return Json::Object(Map::new());
-            }
-        };
-        // Before its numbers are written out, too: a short one may become a thousand digits.
-        if metadata.to_string().len() > LARGEST_METADATA {
-            self.metadata_too_long();
-            return metadata;
-        }
-        match canonicalise(&mut metadata) {
-            Ok(()) => {}
-            Err(JsonFault::Nul) => {
-                self.fault(
-                    "metadata",
-                    "nul",
-                    "the character U+0000 cannot be stored: remove it",
-                );
-            }
-            Err(JsonFault::TooDeep) => {
-                self.fault(
-                    "metadata",
-                    "too_deep",
-                    format!("at most {DEEPEST} levels of nesting are allowed"),
-                );
-            }
-            Err(JsonFault::TooManyDigits) => {
-                self.fault(
-                    "metadata",
-                    "out_of_range",
-                    format!(
-                        "a number may have at most {MOST_DIGITS} digits before and after its point"
-                    ),
-                );
-            }
-        }
-        if metadata.to_string().len() > LARGEST_METADATA {
-            self.metadata_too_long();
-        }
-        metadata
-    }
-
-    fn metadata_too_long(&mut self) {
-        self.fault(
-            "metadata",
-            "too_long",
-            format!("at most {LARGEST_METADATA} bytes of JSON are allowed"),
+fn date(reader: &mut BodyReader) -> Option<String> {
+    let date = reader.text("date", LONGEST_TEXT)?;
+    if date_year(&date).is_none() {
+        reader.fault(
+            "date",
+            "format",
+            format!(
+                "`{}` is no date: write a year, YYYY-MM, YYYY-MM-DD or an RFC 3339 time",
+                shortened(&date)
+            ),
         );
     }
+    Some(date)
+}
 
-    fn finish(mut self) -> Result<(), Error> {
-        let rest: Vec<String> = self.members.keys().cloned().collect();
-        for name in rest {
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            if READ_ONLY.contains(&name.as_str()) {
-                self.fault(
-                    &escaped,
-                    "read_only",
-                    "this field is set by the server: leave it out",
-                );
-            } else {
-                self.fault(
-                    &escaped,
-                    "unknown_field",
-                    format!(
-                        "there is no such field: known are {}",
-                        FIELD_NAMES.join(", ")
-                    ),
+fn language(reader: &mut BodyReader) -> Option<String> {
+    let language = reader.text("language", LONGEST_TEXT)?;
+    let well_formed = language.len() <= 35
+        && language
+            .split('-')
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    if !well_formed {
+        reader.fault(
+            "language",
+            "format",
+            format!(
+                "`{}` is no language tag: write for example en, en-US or eng",
+                shortened(&language)
+            ),
+        );
+    }
+    Some(language)
+}
+
+fn read_status(reader: &mut BodyReader) -> ReadStatus {
+    let Some(text) = reader.text("read_status", LONGEST_TEXT) else {
+        return ReadStatus::default();
+    };
+    text.parse().unwrap_or_else(|()| {
+        reader.fault(
+            "read_status",
+            "enum",
+            "expected one of unread, reading, read, abandoned",
+        );
+        ReadStatus::default()
+    })
+}
+
+fn quality_score(reader: &mut BodyReader) -> Option<f64> {
+    match reader.take("quality_score") {
+        None | Some(Json::Null) => None,
+        Some(Json::Number(number)) => {
+            let score = number
+                .as_f64()
+                .filter(|score| (0.0..=100.0).contains(score));
+            if score.is_none() {
+                reader.fault(
+                    "quality_score",
+                    "out_of_range",
+                    "expected a number from 0 to 100",
                 );
             }
+            // −0.0 would be told from 0.0 by one database only.
+            score.map(|score| score + 0.0)
         }
-        if self.faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(self.faults))
+        Some(other) => {
+            reader.fault(
+                "quality_score",
+                "type",
+                format!("expected a number or null, found {}", kind(&other)),
+            );
+            None
         }
     }
-}
-
-fn kind(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a string",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
-    }
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 /// The year of a well-formed date.

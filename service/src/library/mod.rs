@@ -1,20 +1,36 @@
-//! Resources: what the library holds.
+//! What the library holds: resources, and what readers make of them.
 
+mod annotations;
+mod citations;
+mod collections;
 mod export;
 mod fields;
 mod import;
 mod list;
 mod record;
+mod related;
 mod resources;
 mod rows;
+mod table;
 
+pub use self::annotations::{
+    Annotation, AnnotationExport, AnnotationFields, AnnotationRequest, ExportedAnnotation,
+    MARKDOWN_HEAD, Sharing, TextField,
+};
+pub use self::citations::{
+    Citation, CitationFields, CitationType, ComputedImportance, Direction, Importance,
+};
+pub use self::collections::{
+    Added, Children, Collection, CollectionFields, CollectionItem, MOST_IDS, Member, MemberRole,
+    Visibility, placement, resource_ids,
+};
 pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportReport, Reject};
-pub use self::list::{DEFAULT_LIMIT, LARGEST_LIMIT, ListRequest, Page};
 pub use self::record::{Rendered, Resource};
-pub use self::resources::{Expected, NewResource};
+pub use self::resources::NewResource;
 pub use self::rows::ImportFormat;
 
-pub(crate) use self::list::{checked_limit, padded};
+pub(crate) use self::list::padded;
 pub(crate) use self::record::{KnownResources, Stamp, resource_columns, stamp_columns};
 pub(crate) use self::resources::{creator, find_where, reader};
+pub(crate) use self::table::RESOURCES;

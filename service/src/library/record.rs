@@ -192,27 +192,27 @@ impl Resource {
         })
     }
 
-    /// The value of a sortable column, for a cursor.
-    pub(crate) fn sort_value(&self, column: Column) -> Json {
+    /// The value of a sortable field, for a cursor.
+    pub(crate) fn sort_value(&self, field: &str) -> Json {
         let fields = &self.fields;
-        match column {
-            Column::Title => fields.title.as_str().into(),
-            Column::Creator => fields.creator.clone().into(),
-            Column::Publisher => fields.publisher.clone().into(),
-            Column::Contributor => fields.contributor.clone().into(),
-            Column::Date => fields.date.clone().into(),
-            Column::ResourceType => fields.resource_type.clone().into(),
-            Column::Format => fields.format.clone().into(),
-            Column::Identifier => fields.identifier.clone().into(),
-            Column::Source => fields.source.clone().into(),
-            Column::Language => fields.language.clone().into(),
-            Column::ClassificationCode => fields.classification_code.clone().into(),
-            Column::ReadStatus => fields.read_status.as_str().into(),
-            Column::QualityScore => fields.quality_score.into(),
-            Column::Year => fields.year().into(),
-            Column::Version => self.version.into(),
-            Column::CreatedAt => crate::time::format_timestamp(self.created_at).into(),
-            Column::UpdatedAt => crate::time::format_timestamp(self.updated_at).into(),
+        match field {
+            "title" => fields.title.as_str().into(),
+            "creator" => fields.creator.clone().into(),
+            "publisher" => fields.publisher.clone().into(),
+            "contributor" => fields.contributor.clone().into(),
+            "date" => fields.date.clone().into(),
+            "type" => fields.resource_type.clone().into(),
+            "format" => fields.format.clone().into(),
+            "identifier" => fields.identifier.clone().into(),
+            "source" => fields.source.clone().into(),
+            "language" => fields.language.clone().into(),
+            "classification_code" => fields.classification_code.clone().into(),
+            "read_status" => fields.read_status.as_str().into(),
+            "quality_score" => fields.quality_score.into(),
+            "year" => fields.year().into(),
+            "version" => self.version.into(),
+            "created_at" => crate::time::format_timestamp(self.created_at).into(),
+            "updated_at" => crate::time::format_timestamp(self.updated_at).into(),
             _ => self.id.to_string().into(),
         }
     }

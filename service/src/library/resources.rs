@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::fields::ResourceFields;
 use super::record::{self, Resource};
+use super::{annotations, citations};
 use crate::Pharos;
 use crate::accounts::Actor;
 use crate::database::{
@@ -19,6 +20,7 @@ use crate::database::{
 use crate::error::Error;
 use crate::json::Change;
 use crate::search::{self, Document, FullTextSearch};
+use crate::version::Expected;
 
 /// A resource on its way into the database.
 #[derive(Clone)]
@@ -26,28 +28,6 @@ pub struct NewResource {
     pub resource: Arc<Resource>,
     pub document: Arc<Document>,
     pub created_by: Option<Uuid>,
-}
-
-/// What a change expects to find.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expected {
-    /// Whatever is there (`If-Match: *`).
-    Any,
-    /// One of these versions.
-    Versions(Vec<i64>),
-}
-
-impl Expected {
-    fn check(&self, current: i64) -> Result<(), Error> {
-        match self {
-            Self::Any => Ok(()),
-            Self::Versions(versions) if versions.contains(&current) => Ok(()),
-            Self::Versions(_) => Err(Error::Stale {
-                kind: "resource",
-                current,
-            }),
-        }
-    }
 }
 
 /// Reads by id, answered together where that saves round trips.
@@ -136,6 +116,10 @@ pub(crate) async fn insert_all(
         .insert_rows(&INSERT, rows)
         .await
         .map_err(DatabaseError::from)?;
+    let new = batch
+        .iter()
+        .map(|new| (new.resource.id, &new.resource.fields));
+    citations::insert_keys(transaction, new).await?;
     let documents: Vec<(Uuid, &Document)> = batch
         .iter()
         .map(|new| (new.resource.id, &*new.document))
@@ -206,7 +190,7 @@ impl Pharos {
                 );
                 async move {
                     let current = lock(&transaction, id).await?;
-                    expected.check(current.version)?;
+                    expected.check("resource", current.version)?;
                     let fields = current.fields.changed(&change)?;
                     if fields == current.fields {
                         return Ok(current);
@@ -226,7 +210,7 @@ impl Pharos {
                 let expected = Arc::clone(&expected);
                 async move {
                     let current = lock(&transaction, id).await?;
-                    expected.check(current.version)?;
+                    expected.check("resource", current.version)?;
                     search::forget_old_removals(&transaction, now)
                         .await
                         .map_err(DatabaseError::from)?;
@@ -252,6 +236,7 @@ pub(crate) async fn update(
 ) -> Result<Resource, Error> {
     // The trigger for other tools must see that the application set the time.
     let updated_at = std::cmp::max(now, current.updated_at + chrono::Duration::microseconds(1));
+    let before = current.fields;
     let resource = Resource {
         id: current.id,
         fields,
@@ -267,6 +252,15 @@ pub(crate) async fn update(
         .exec(transaction)
         .await
         .map_err(DatabaseError::from)?;
+    citations::replace_keys(transaction, resource.id, &before, &resource.fields).await?;
+    annotations::follow(
+        transaction,
+        resource.id,
+        &before,
+        &resource.fields,
+        resource.updated_at,
+    )
+    .await?;
     let document = search.analyse(&resource.fields, resource.version);
     search::reindex(search, transaction, resource.id, &document)
         .await

@@ -17,7 +17,7 @@ use super::{DOCUMENTS, KIND_RESOURCE};
 use crate::Pharos;
 use crate::error::{Error, Fault};
 use crate::json::filter::Reach;
-use crate::library::Rendered;
+use crate::library::{RESOURCES, Rendered};
 
 /// Values of a facet that are returned at most, those with the most matches first.
 const MOST_FACET_VALUES: usize = 25;
@@ -34,7 +34,7 @@ pub struct SearchRequest {
     pub limit: Option<u64>,
     pub cursor: Option<String>,
     /// Who asks; decides which collections a filter sees. `None` sees all.
-    pub viewer: Option<Uuid>,
+    pub viewer: Option<crate::accounts::Viewer>,
 }
 
 /// One page of matches.
@@ -90,7 +90,7 @@ struct Matches {
 impl Pharos {
     /// Searches the library. No query string is an error; a blank one matches everything.
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchReply, Error> {
-        let limit = crate::library::checked_limit(request.limit)?;
+        let limit = crate::lists::checked_limit(request.limit)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let query = parse(&request.q, request.mode);
         let binding = format!(
@@ -189,7 +189,7 @@ impl Pharos {
         match request.filter.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
             Some(text) => self
-                .filter(text, request.viewer, Reach::All)
+                .filter(&RESOURCES, text, request.viewer, Reach::All)
                 .await
                 .map(Some),
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::completions::Completion;
 use crate::Pharos;
 use crate::error::Error;
-use crate::library::checked_limit;
+use crate::lists::checked_limit;
 
 /// Completions without a `limit`.
 pub const DEFAULT_COMPLETIONS: u64 = 10;

@@ -1,16 +1,15 @@
 //! Conditions on plain columns.
 
-use entity::resources::{Column, Entity};
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use uuid::Uuid;
 
 use super::super::{Comparison, Part};
-use super::fields::Kind;
 use super::lexer::{Operator, Text};
 use super::parser::{Argument, ArgumentValue};
 use super::time::time_of;
 use super::{FilterFault, fault};
 use crate::clock::Clock;
+use crate::lists::{Field, Holds};
 
 /// A comparison of one column.
 pub(super) struct ColumnTest<'a> {
@@ -23,8 +22,8 @@ pub(super) struct ColumnTest<'a> {
 
 impl ColumnTest<'_> {
     /// A condition that may be NULL where the column is.
-    pub(super) fn condition(&self, column: Column, kind: Kind) -> Result<Expr, FilterFault> {
-        let target = Expr::col((Entity, column));
+    pub(super) fn condition(&self, field: &Field) -> Result<Expr, FilterFault> {
+        let target = field.expression();
         if let ArgumentValue::Text(text) = &self.argument.value {
             if self.operator == Operator::Has && text.is_any() {
                 return Ok(target.is_not_null());
@@ -33,21 +32,30 @@ impl ColumnTest<'_> {
                 return Ok(target.is_null());
             }
         }
-        if let Kind::Time(_) = kind {
+        if let Holds::Time = field.holds {
             let time = time_of(self.field, self.argument, self.clock)?;
             return Ok(self.compare(target, Expr::val(time)));
         }
         let text = self.text("text, numbers and ids are compared with a plain value")?;
-        match kind {
-            Kind::Integer(_) => match text.text.parse::<i64>() {
+        match field.holds {
+            Holds::Integer => match text.text.parse::<i64>() {
                 Ok(number) => Ok(self.compare(target, Expr::val(number))),
                 Err(_) => self.wrong_type(text, "an integer of 64 bits"),
             },
-            Kind::Number(_) => match text.text.parse::<f64>().ok().filter(|n| n.is_finite()) {
+            Holds::Number => match text.text.parse::<f64>().ok().filter(|n| n.is_finite()) {
                 Some(number) => Ok(self.compare(target, Expr::val(number))),
                 None => self.wrong_type(text, "a number"),
             },
-            Kind::Id(_) => match Uuid::try_parse(&text.text) {
+            Holds::Boolean => match text.text.as_str() {
+                truth @ ("true" | "false") if !matches!(self.operator, Operator::Compare(_)) => {
+                    Ok(self.compare(target, Expr::val(truth == "true")))
+                }
+                "true" | "false" => {
+                    self.unsupported("true or false: it can be compared with = and != only")
+                }
+                _ => self.wrong_type(text, "true or false"),
+            },
+            Holds::Id => match Uuid::try_parse(&text.text) {
                 Ok(id) if !matches!(self.operator, Operator::Compare(_)) => {
                     Ok(self.compare(target, Expr::val(id)))
                 }

@@ -1,21 +1,21 @@
 //! The tree to one condition, and to what the index over JSON can be asked for it.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
-use serde_json::Value as Json;
-use uuid::Uuid;
-
 use super::super::{JsonColumn, JsonMatch, JsonPath, JsonTest, Lookups, fails};
 use super::column::ColumnTest;
-use super::fields::{Kind, kind_of};
 use super::lexer::{Operator, Text};
 use super::parser::{Argument, Filter, Path};
-use super::{FilterFault, fault, functions, related};
+use super::{FilterFault, fault, functions};
+use crate::accounts::Viewer;
 use crate::clock::Clock;
+use crate::lists::{Field, Holds, Related, Table};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use serde_json::Value as Json;
 
 pub(super) struct Compiler<'c> {
     pub json: &'c dyn JsonMatch,
     pub clock: &'c dyn Clock,
-    pub viewer: Option<Uuid>,
+    pub table: &'c Table,
+    pub viewer: Option<Viewer>,
 }
 
 /// A condition, true for the resources that match and false or NULL for others.
@@ -58,7 +58,7 @@ impl Compiler<'_> {
                 })
             }
             Filter::Call(call) => {
-                let (column, test) = functions::test_of(call)?;
+                let (column, test) = functions::test_of(self.table, call)?;
                 let compiled = self.json_test(column, &test);
                 Ok(if negated {
                     opposite(compiled)
@@ -110,17 +110,19 @@ impl Compiler<'_> {
             argument,
             clock: self.clock,
         };
-        match kind_of(path)? {
-            Kind::Json(column) => self.json_restriction(column, &path.names[1..], &test),
-            Kind::List(column) => self.list_restriction(column, &test),
-            kind @ (Kind::Collection | Kind::Taxonomy) => {
-                self.related_restriction(kind, &test).map(Compiled::from)
-            }
-            kind @ (Kind::Text(column)
-            | Kind::Integer(column)
-            | Kind::Number(column)
-            | Kind::Time(column)
-            | Kind::Id(column)) => test.condition(column, kind).map(Compiled::from),
+        let known = field_of(self.table, path)?;
+        match known.holds {
+            Holds::Json(column) => self.json_restriction(column, &path.names[1..], &test),
+            Holds::List(column) => self.list_restriction(column, &test),
+            Holds::Related(related) => self
+                .related_restriction(&related, &test)
+                .map(Compiled::from),
+            Holds::Text
+            | Holds::Integer
+            | Holds::Number
+            | Holds::Boolean
+            | Holds::Time
+            | Holds::Id => test.condition(known).map(Compiled::from),
         }
     }
 
@@ -187,23 +189,64 @@ impl Compiler<'_> {
         Ok(self.json_test(column, &question))
     }
 
-    fn related_restriction(&self, kind: Kind, test: &ColumnTest<'_>) -> Result<Expr, FilterFault> {
+    fn related_restriction(
+        &self,
+        related: &Related,
+        test: &ColumnTest<'_>,
+    ) -> Result<Expr, FilterFault> {
         let text = test.text("expected a quoted name")?;
-        let in_any = || match kind {
-            Kind::Collection => related::in_any_collection(self.viewer),
-            _ => related::in_any_taxonomy(),
-        };
+        let in_any = || (related.any)(self.viewer);
         match test.operator {
             Operator::Compare(_) => {
                 test.unsupported("a name: it can be compared with = and : only")
             }
             Operator::Equal if text.is_null() => Ok(in_any().not()),
             Operator::Has if text.is_any() => Ok(in_any()),
-            _ => Ok(match kind {
-                Kind::Collection => related::in_collection(&text.text, self.viewer),
-                _ => related::in_taxonomy(&text.text),
-            }),
+            Operator::Has => Ok((related.within)(&text.text, self.viewer)),
+            _ => Ok((related.named)(&text.text, self.viewer)),
         }
+    }
+}
+
+/// The field that a path begins with.
+pub(super) fn field_of(table: &Table, path: &Path) -> Result<&'static Field, FilterFault> {
+    let name = &path.names[0];
+    let Some(field) = table.field(name).filter(|field| field.filterable) else {
+        let known: Vec<&str> = table
+            .fields()
+            .filter(|field| field.filterable)
+            .map(|field| field.name)
+            .collect();
+        return fault(
+            path.position,
+            "unknown_field",
+            format!("there is no field `{name}`: known are {}", known.join(", ")),
+        );
+    };
+    if path.names.len() > 1 && !matches!(field.holds, Holds::Json(_)) {
+        return fault(
+            path.position,
+            "unknown_field",
+            format!(
+                "`{name}` has no parts: {}",
+                only(table, |holds| matches!(holds, Holds::Json(_)))
+            ),
+        );
+    }
+    Ok(field)
+}
+
+/// Which fields of a table hold such a thing, for errors.
+pub(super) fn only(table: &Table, such: fn(&Holds) -> bool) -> String {
+    let names: Vec<&str> = table
+        .fields()
+        .filter(|field| such(&field.holds))
+        .map(|field| field.name)
+        .collect();
+    match &names[..] {
+        [] => "no field here has".to_owned(),
+        [one] => format!("only {one} has"),
+        several => format!("only {} have", several.join(", ")),
     }
 }
 

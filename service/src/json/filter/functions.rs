@@ -4,14 +4,15 @@ use serde_json::Value as Json;
 
 use super::super::canonical::{JsonFault, canonicalise};
 use super::super::{JsonColumn, JsonPath, JsonTest};
-use super::fields::{Kind, kind_of};
+use super::compiler::{field_of, only};
 use super::parser::{Call, CallArgument, Path};
 use super::{FilterFault, fault};
+use crate::lists::{Holds, Table};
 
 pub(super) const NAMES: [&str; 4] = ["contains", "contained", "has_any", "has_all"];
 
 /// The column and the question that a call is about.
-pub(super) fn test_of(call: &Call) -> Result<(JsonColumn, JsonTest), FilterFault> {
+pub(super) fn test_of(table: &Table, call: &Call) -> Result<(JsonColumn, JsonTest), FilterFault> {
     let Some((field, others)) = call.arguments.split_first() else {
         return fault(
             call.position,
@@ -19,7 +20,7 @@ pub(super) fn test_of(call: &Call) -> Result<(JsonColumn, JsonTest), FilterFault
             format!("`{}` needs a field and what to look for", call.name),
         );
     };
-    let (column, path) = json_path(field)?;
+    let (column, path) = json_path(table, field)?;
     let test = match call.name.as_str() {
         "contains" => JsonTest::Contains(path, only_json(call, others)?),
         "contained" => JsonTest::Contained(path, only_json(call, others)?),
@@ -29,7 +30,10 @@ pub(super) fn test_of(call: &Call) -> Result<(JsonColumn, JsonTest), FilterFault
     Ok((column, test))
 }
 
-fn json_path(argument: &CallArgument) -> Result<(JsonColumn, JsonPath), FilterFault> {
+fn json_path(
+    table: &Table,
+    argument: &CallArgument,
+) -> Result<(JsonColumn, JsonPath), FilterFault> {
     let path = Path {
         names: argument
             .names
@@ -38,14 +42,18 @@ fn json_path(argument: &CallArgument) -> Result<(JsonColumn, JsonPath), FilterFa
             .collect(),
         position: argument.position,
     };
-    match kind_of(&path)? {
-        Kind::Json(column) | Kind::List(column) => Ok((column, path.names[1..].to_vec())),
+    match field_of(table, &path)?.holds {
+        Holds::Json(column) | Holds::List(column) => Ok((column, path.names[1..].to_vec())),
         _ => fault(
             path.position,
             "operator",
             format!(
-                "`{}` is no JSON: use metadata, subject or relation",
-                path.names[0]
+                "`{}` is no JSON: {} any",
+                path.names[0],
+                only(table, |holds| matches!(
+                    holds,
+                    Holds::Json(_) | Holds::List(_)
+                ))
             ),
         ),
     }

@@ -7,21 +7,21 @@
 
 mod column;
 mod compiler;
-mod fields;
 mod functions;
 mod lexer;
 mod parser;
-mod related;
 mod time;
 mod value;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
-use uuid::Uuid;
 
 use self::compiler::Compiler;
 use super::{JsonColumn, JsonPath, Lookup, Lookups};
 use crate::Pharos;
+use crate::accounts::Viewer;
 use crate::error::{Error, Fault};
+use crate::library::RESOURCES;
+use crate::lists::{Holds, Table};
 
 /// Characters of a filter at most.
 const LONGEST_FILTER: usize = 8_000;
@@ -55,10 +55,12 @@ impl Reach {
 pub(super) fn json_path(text: &str) -> Option<(JsonColumn, JsonPath)> {
     let filter = parser::parse(&format!("{text}:*")).ok()?;
     match filter {
-        parser::Filter::Restriction { path, .. } => match fields::kind_of(&path).ok()? {
-            fields::Kind::Json(column) => Some((column, path.names[1..].to_vec())),
-            _ => None,
-        },
+        parser::Filter::Restriction { path, .. } => {
+            match compiler::field_of(&RESOURCES, &path).ok()?.holds {
+                Holds::Json(column) => Some((column, path.names[1..].to_vec())),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -94,18 +96,20 @@ impl From<FilterFault> for Error {
 }
 
 impl Pharos {
-    /// Compiles a filter over resources into one condition. `viewer` sees collections of their own and those that are
-    /// not private; nobody in particular sees all.
+    /// Compiles a filter over a table into one condition. What the row belongs to counts as far as the viewer sees it;
+    /// nobody in particular sees all.
     pub(crate) async fn filter(
         &self,
+        table: &Table,
         text: &str,
-        viewer: Option<Uuid>,
+        viewer: Option<Viewer>,
         reach: Reach,
     ) -> Result<Expr, Error> {
         let parsed = parser::parse(text)?;
         let compiler = Compiler {
             json: &*self.json,
             clock: &*self.clock,
+            table,
             viewer,
         };
         let compiled = compiler.compile(&parsed, false)?;
