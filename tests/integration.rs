@@ -11,6 +11,8 @@ mod harness;
 
 mod access;
 mod analysis;
+mod authorities;
+mod codes;
 mod comparison;
 mod completions;
 mod concurrency;
@@ -37,4 +39,6 @@ mod ranking;
 mod refusals;
 mod resources;
 mod search;
+mod taxonomy;
+mod taxonomy_storm;
 mod users;

@@ -21,12 +21,16 @@ matrix![
     what_hangs_on_a_resource_goes_with_it,
 ];
 
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 30] = [
     "ab_test_experiments",
     "annotations",
     "api_keys",
+    "authority_checks",
     "authority_creators",
+    "authority_epoch",
+    "authority_forms",
     "authority_publishers",
+    "authority_rewrites",
     "authority_subjects",
     "citations",
     "classification_codes",
@@ -44,6 +48,7 @@ const TABLES: [&str; 25] = [
     "search_documents",
     "settings",
     "taxonomy_nodes",
+    "taxonomy_predictions",
     "user_interactions",
     "user_profiles",
     "users",

@@ -19,7 +19,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::openapi::Document;
 use crate::problem::Problem;
-use crate::routes::{health, keys, pages, resources, search, users};
+use crate::routes::{
+    assignments, authorities, codes, health, keys, pages, resources, search, taxonomy, users,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -68,6 +70,33 @@ where
                 .service(resources::find_resource)
                 .service(resources::patch_resource)
                 .service(resources::delete_resource)
+                .service(assignments::list_resource_taxonomy)
+                .service(assignments::assign_taxonomy_node)
+                .service(assignments::unassign_taxonomy_node)
+                .service(taxonomy::list_taxonomy)
+                .service(taxonomy::create_taxonomy_node)
+                // Before the node of any id.
+                .service(assignments::list_taxonomy_review)
+                .service(assignments::accept_prediction)
+                .service(assignments::reject_prediction)
+                .service(taxonomy::find_taxonomy_node)
+                .service(taxonomy::patch_taxonomy_node)
+                .service(taxonomy::delete_taxonomy_node)
+                .service(taxonomy::move_taxonomy_node)
+                .service(taxonomy::merge_taxonomy_node)
+                .service(taxonomy::list_taxonomy_resources)
+                .service(codes::list_classification_codes)
+                .service(codes::create_classification_code)
+                .service(codes::import_classification_codes)
+                .service(codes::find_classification_code)
+                .service(codes::patch_classification_code)
+                .service(codes::delete_classification_code)
+                .service(authorities::list_authorities)
+                .service(authorities::create_authority)
+                .service(authorities::find_authority)
+                .service(authorities::patch_authority)
+                .service(authorities::delete_authority)
+                .service(authorities::merge_authority)
                 .service(search::search_library)
                 .service(search::suggest_completions)
                 .service(users::find_me)

@@ -15,6 +15,9 @@ use utoipa::{Modify, OpenApi};
     modifiers(&BearerKey),
     tags(
         (name = "resources", description = "What the library holds, in Dublin Core"),
+        (name = "taxonomy", description = "A tree of subjects, and what is assigned to its nodes"),
+        (name = "classification", description = "Codes such as Dewey's"),
+        (name = "authorities", description = "Canonical names of subjects, creators and publishers"),
         (name = "search", description = "Full-text search"),
         (name = "accounts", description = "Users, API keys, roles and scopes"),
         (name = "operations", description = "For whoever runs the server"),

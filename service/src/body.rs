@@ -1,6 +1,7 @@
 //! Reading a JSON body field by field: every rule is checked, and all faults are reported at once.
 
 use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
 use crate::error::{Error, Fault};
 use crate::json::canonical::{DEEPEST, JsonFault, canonicalise};
@@ -187,6 +188,75 @@ impl BodyReader {
             "too_long",
             format!("at most {LARGEST_OBJECT} bytes of JSON are allowed"),
         );
+    }
+
+    /// Whether the body has this member, be it null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// An id; absent and null are the same.
+    pub(crate) fn id(&mut self, name: &str) -> Option<Uuid> {
+        let text = match self.members.remove(name) {
+            None | Some(Json::Null) => return None,
+            Some(Json::String(text)) => text,
+            Some(other) => {
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected an id (UUID) or null, found {}", kind(&other)),
+                );
+                return None;
+            }
+        };
+        let id = Uuid::try_parse(&text).ok();
+        if id.is_none() {
+            self.fault(
+                name,
+                "format",
+                format!("expected an id (UUID), found `{}`", shortened(&text)),
+            );
+        }
+        id
+    }
+
+    /// An id that must be there; the nil one when it is not, which [`Self::finish`] reports.
+    pub(crate) fn required_id(&mut self, name: &str) -> Uuid {
+        let before = self.faults.len();
+        let id = self.id(name);
+        if id.is_none() && self.faults.len() == before {
+            self.fault(name, "required", "an id (UUID) is needed");
+        }
+        id.unwrap_or_default()
+    }
+
+    /// A number in a range; absent and null are the same.
+    pub(crate) fn number(&mut self, name: &str, least: f64, most: f64) -> Option<f64> {
+        match self.members.remove(name) {
+            None | Some(Json::Null) => None,
+            Some(Json::Number(number)) => {
+                let number = number
+                    .as_f64()
+                    .filter(|number| (least..=most).contains(number));
+                if number.is_none() {
+                    self.fault(
+                        name,
+                        "out_of_range",
+                        format!("expected a number from {least} to {most}"),
+                    );
+                }
+                // −0.0 would be told from 0.0 by one database only.
+                number.map(|number| number + 0.0)
+            }
+            Some(other) => {
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected a number or null, found {}", kind(&other)),
+                );
+                None
+            }
+        }
     }
 
     /// Ends the reading: every fault at once. What is left over is one of `read_only`, which the server sets, or

@@ -39,6 +39,7 @@ pub use self::options::DatabaseOptions;
 pub use self::row::{Column, FromRow, Row};
 pub use self::scratch::ScratchDatabase;
 pub use self::transaction::Transaction;
+pub(crate) use self::transaction::Turn;
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 
 use self::checkpointer::Checkpointer;

@@ -20,6 +20,27 @@ pub struct Transaction {
     inner: Arc<Inner>,
 }
 
+/// What one transaction at a time may change. SQLite has one writer anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The tree of the taxonomy. Whoever assigns resources shares this lock (a trigger sees to it).
+    Taxonomy,
+    /// The authority files. Whoever writes a resource by them shares this lock (a trigger sees to it).
+    Authorities,
+    /// The tree of classification codes.
+    Codes,
+}
+
+impl Turn {
+    fn lock(self) -> &'static str {
+        match self {
+            Self::Taxonomy => "SELECT pg_advisory_xact_lock(7237120351)",
+            Self::Authorities => "SELECT pg_advisory_xact_lock(7237120352)",
+            Self::Codes => "SELECT pg_advisory_xact_lock(7237120353)",
+        }
+    }
+}
+
 /// Statements that the units of a group leave for its end, in order.
 pub(super) type Deferred = Arc<Mutex<Vec<Statement>>>;
 
@@ -102,6 +123,19 @@ impl Transaction {
             Inner::Sqlite(connection, _) => connection.into_database_executor(),
             Inner::Postgres(transaction) => transaction.begun().await?.into_database_executor(),
         })
+    }
+
+    /// Waits until no other transaction changes this; it comes before anything is read that is to stay true.
+    pub(crate) async fn take_turn(&self, turn: Turn) -> Result<(), DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(..) => Ok(()),
+            Inner::Postgres(transaction) => transaction
+                .begun()
+                .await?
+                .execute_unprepared(turn.lock())
+                .await
+                .map(|_| ()),
+        }
     }
 
     /// Lets one import at a time look for natural keys and insert what is new. SQLite has one writer anyway.
