@@ -40,5 +40,4 @@ mod refusals;
 mod resources;
 mod search;
 mod taxonomy;
-mod taxonomy_storm;
 mod users;

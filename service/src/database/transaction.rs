@@ -32,11 +32,11 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    fn lock(self) -> &'static str {
+    fn number(self) -> u64 {
         match self {
-            Self::Taxonomy => "SELECT pg_advisory_xact_lock(7237120351)",
-            Self::Authorities => "SELECT pg_advisory_xact_lock(7237120352)",
-            Self::Codes => "SELECT pg_advisory_xact_lock(7237120353)",
+            Self::Taxonomy => 7_237_120_351,
+            Self::Authorities => 7_237_120_352,
+            Self::Codes => 7_237_120_353,
         }
     }
 }
@@ -127,12 +127,21 @@ impl Transaction {
 
     /// Waits until no other transaction changes this; it comes before anything is read that is to stay true.
     pub(crate) async fn take_turn(&self, turn: Turn) -> Result<(), DbErr> {
+        self.lock_number("pg_advisory_xact_lock", turn).await
+    }
+
+    /// Waits until no other transaction changes this, and lets none begin: others may do the same at once.
+    pub(crate) async fn share_turn(&self, turn: Turn) -> Result<(), DbErr> {
+        self.lock_number("pg_advisory_xact_lock_shared", turn).await
+    }
+
+    async fn lock_number(&self, lock: &str, turn: Turn) -> Result<(), DbErr> {
         match &*self.inner {
             Inner::Sqlite(..) => Ok(()),
             Inner::Postgres(transaction) => transaction
                 .begun()
                 .await?
-                .execute_unprepared(turn.lock())
+                .execute_unprepared(&format!("SELECT {lock}({})", turn.number()))
                 .await
                 .map(|_| ()),
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::resource_taxonomy::{ActiveModel, Column, Entity, Model};
 use entity::{resources, taxonomy_nodes, taxonomy_predictions};
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::subtree::find;
 use crate::Pharos;
 use crate::body::BodyReader;
-use crate::database::{DatabaseError, FromRow, Row, Transaction};
+use crate::database::{DatabaseError, FromRow, Row, Transaction, Turn};
 use crate::error::Error;
 use crate::lists::{Field, Holds, ListRequest, Page, Source, Table};
 use crate::time::rfc3339;
@@ -158,7 +158,7 @@ impl Pharos {
         let id = crate::ids::new_id(now, &*self.random);
         self.database
             .write(move |transaction| async move {
-                find_resource(&transaction, resource_id).await?;
+                hold(&transaction, resource_id).await?;
                 let node = find(&transaction, new.node_id).await?;
                 match new.confidence {
                     None => assign(&transaction, resource_id, &node, now).await,
@@ -204,17 +204,25 @@ impl Pharos {
     }
 }
 
-async fn find_resource(transaction: &Transaction, id: Uuid) -> Result<(), Error> {
+/// Keeps the resource and the tree as they are until the transaction ends. The resource comes first, as it does for whoever
+/// deletes it: so nobody holds the tree and waits for a resource.
+pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<(), Error> {
     let found: Option<Uuid> = resources::Entity::find_by_id(id)
         .select_only()
         .column(resources::Column::Id)
+        .lock(LockType::KeyShare)
         .into_tuple()
         .one(transaction)
         .await
         .map_err(DatabaseError::from)?;
-    found
-        .map(|_| ())
-        .ok_or_else(|| crate::library::not_found(id))
+    if found.is_none() {
+        return Err(crate::library::not_found(id));
+    }
+    transaction
+        .share_turn(Turn::Taxonomy)
+        .await
+        .map_err(DatabaseError::from)?;
+    Ok(())
 }
 
 /// The assignment of a resource to a node, where there is one.

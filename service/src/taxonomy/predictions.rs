@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::assignments::{
-    Assignment, AssignmentStatus, assigned, forget_prediction, insert, shown,
+    Assignment, AssignmentStatus, assigned, forget_prediction, hold, insert, shown,
 };
 use super::subtree::find;
 use crate::Pharos;
@@ -119,6 +119,15 @@ impl Pharos {
         let now = self.clock.now();
         self.database
             .write(move |transaction| async move {
+                let known = Entity::find_by_id(id)
+                    .one(&transaction)
+                    .await
+                    .map_err(DatabaseError::from)?;
+                hold(
+                    &transaction,
+                    known.ok_or_else(|| not_found(id))?.resource_id,
+                )
+                .await?;
                 let prediction = lock(&transaction, id).await?;
                 let node = find(&transaction, prediction.node_id).await?;
                 let accepted = resource_taxonomy::Model {
@@ -171,10 +180,14 @@ async fn lock(transaction: &Transaction, id: Uuid) -> Result<Model, Error> {
         .one(transaction)
         .await
         .map_err(DatabaseError::from)?;
-    found.ok_or_else(|| Error::NotFound {
+    found.ok_or_else(|| not_found(id))
+}
+
+fn not_found(id: Uuid) -> Error {
+    Error::NotFound {
         kind: "prediction",
         id: id.to_string(),
-    })
+    }
 }
 
 fn predicted(model: Model, node: &taxonomy_nodes::Model) -> Assignment {

@@ -1,8 +1,9 @@
-//! Classification codes: the tree, changes, import, counts and the filter.
+//! Codes one by one: where they lie, who is beneath them, how they are found.
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Reply, World, resource};
+use super::{code, shown_tree};
+use crate::harness::{World, resource};
 
 matrix![
     a_code_lies_beneath_its_longest_listed_prefix,
@@ -11,49 +12,12 @@ matrix![
     what_was_beneath_a_deleted_code_moves_up,
     a_code_change_needs_the_version_that_was_read,
     codes_with_unusual_characters_are_found_by_their_path,
-    an_import_takes_rows_in_any_order_and_is_idempotent,
-    an_import_refuses_bad_rows_alone,
     resources_are_counted_and_found_by_code_and_what_is_beneath,
     bad_codes_are_told_with_their_place,
 ];
 
-async fn code(world: &World, code: &str) -> Json {
-    let body = json!({"code": code, "label": format!("Label {code}")});
-    world
-        .editor
-        .post("classification-codes", &body)
-        .await
-        .is(201)
-        .json()
-}
-
-async fn tree(world: &World) -> String {
-    let all = world
-        .reader
-        .all("classification-codes", &[("limit", "3")])
-        .await;
-    let codes: Vec<String> = all
-        .iter()
-        .map(|code| {
-            format!(
-                "{}<{}@{}",
-                code["code"].as_str().unwrap(),
-                code["parent_code"].as_str().unwrap_or("-"),
-                code["level"]
-            )
-        })
-        .collect();
-    codes.join(" ")
-}
-
-async fn import(world: &World, kind: &str, rows: &str) -> Reply {
-    world
-        .editor
-        .request("POST", "classification-codes/import")
-        .header("content-type", kind)
-        .body(rows)
-        .send()
-        .await
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 async fn a_code_lies_beneath_its_longest_listed_prefix(world: World) {
@@ -79,14 +43,14 @@ async fn a_code_lies_beneath_its_longest_listed_prefix(world: World) {
         code(&world, new).await;
     }
     assert_eq!(
-        tree(&world).await,
+        shown_tree(&world).await,
         "500<-@1 512<500@2 512.55<512@3 QA<-@1 QA76.9<QA@2"
     );
     // What comes between takes its place.
     code(&world, "510").await;
     code(&world, "512.5").await;
     assert_eq!(
-        tree(&world).await,
+        shown_tree(&world).await,
         "500<-@1 510<500@2 512<510@3 512.5<512@4 512.55<512.5@5 QA<-@1 QA76.9<QA@2"
     );
     let moved = world
@@ -130,7 +94,7 @@ async fn codes_arrange_themselves_in_whatever_order_they_come(world: World) {
         for one in codes {
             code(&world, one).await;
         }
-        trees.push(tree(&world).await);
+        trees.push(shown_tree(&world).await);
         for one in codes {
             let path = format!("classification-codes/{}", encoded(one));
             world.editor.delete(&path, "*").await.is(204);
@@ -144,10 +108,6 @@ async fn codes_arrange_themselves_in_whatever_order_they_come(world: World) {
         "000<-@1 005<000@2 005.7<005@3 005.74<005.7@4 005.741<005.74@5 500<-@1 510<500@2 512<510@3 512.5<512@4 \
          516<510@3 A<-@1 Aa<A@2 aA<-@1 e<-@1 é<-@1 Ж<-@1 Ж1<Ж@2 Ж1.2<Ж1@3 ж1<-@1"
     );
-}
-
-fn encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 async fn a_given_parent_counts_more_than_the_prefix(world: World) {
@@ -187,7 +147,10 @@ async fn a_given_parent_counts_more_than_the_prefix(world: World) {
         .patch(path, "*", &to(json!("510")))
         .await
         .is(200);
-    assert_eq!(tree(&world).await, "500<-@1 510<500@2 511<600@4 600<510@3");
+    assert_eq!(
+        shown_tree(&world).await,
+        "500<-@1 510<500@2 511<600@4 600<510@3"
+    );
     let back = world
         .editor
         .patch("classification-codes/511", "\"2\"", &to(Json::Null))
@@ -216,7 +179,7 @@ async fn what_was_beneath_a_deleted_code_moves_up(world: World) {
         .delete("classification-codes/510", "\"1\"")
         .await
         .is(204);
-    assert_eq!(tree(&world).await, "500<-@1 512<500@2 700<-@1 X<-@1");
+    assert_eq!(shown_tree(&world).await, "500<-@1 512<500@2 700<-@1 X<-@1");
     let path = format!("resources/{}", held["id"].as_str().unwrap());
     let kept = world.reader.get(&path).await.is(200).json();
     assert_eq!(kept["classification_code"], "510");
@@ -284,113 +247,6 @@ async fn codes_with_unusual_characters_are_found_by_their_path(world: World) {
         assert_eq!(found["code"], new);
         world.editor.delete(&location, "\"1\"").await.is(204);
     }
-}
-
-async fn an_import_takes_rows_in_any_order_and_is_idempotent(world: World) {
-    code(&world, "500").await;
-    let rows = "\u{feff}{\"code\": \"512.5\", \"label\": \"Linear algebra\"}\n\n\
-                {\"code\": \"X1\", \"label\": \"Given\", \"parent_code\": \"510\"}\r\n\
-                {\"code\": \"510\", \"label\": \"Mathematics\"}\n{\"code\": \"512\", \"label\": \"Algebra\"}\n\
-                {\"code\": \"500\", \"label\": \"Label 500\"}";
-    let report = import(&world, "application/x-ndjson", rows)
-        .await
-        .is(200)
-        .json();
-    assert_eq!(
-        report,
-        json!({"read": 5, "inserted": 4, "updated": 0, "unchanged": 1, "rejected": 0, "rejects": []})
-    );
-    assert_eq!(
-        tree(&world).await,
-        "500<-@1 510<500@2 512<510@3 512.5<512@4 X1<510@3"
-    );
-    let again = import(&world, "application/x-ndjson; charset=utf-8", rows)
-        .await
-        .is(200)
-        .json();
-    assert_eq!(
-        (&again["unchanged"], &again["updated"]),
-        (&json!(5), &json!(0))
-    );
-    let csv = "code,label,parent_code\n512,Abstract algebra,\n\"X1\",\"Said, \"\"given\"\"\",512\n513,Arithmetic,\n";
-    let report = import(&world, "text/csv", csv).await.is(200).json();
-    assert_eq!(
-        (&report["updated"], &report["inserted"]),
-        (&json!(2), &json!(1))
-    );
-    let found = world
-        .reader
-        .get("classification-codes/X1")
-        .await
-        .is(200)
-        .json();
-    assert_eq!(
-        (&found["label"], &found["parent_code"]),
-        (&json!("Said, \"given\""), &json!("512"))
-    );
-    import(&world, "application/json", "{}")
-        .await
-        .problem(415, "unsupported_media_type");
-    import(&world, "text/csv", "name,label\n1,2\n")
-        .await
-        .problem(422, "invalid_body");
-    assert_eq!(
-        import(&world, "text/csv", "code,label")
-            .await
-            .is(200)
-            .json()["read"],
-        0
-    );
-}
-
-async fn an_import_refuses_bad_rows_alone(world: World) {
-    let rows = "{\"code\": \"500\", \"label\": \"Science\"}\nnot json\n{\"code\": \"a b\", \"label\": \"x\"}\n\
-                {\"code\": \"A\", \"label\": \"x\", \"parent_code\": \"B\"}\n\
-                {\"code\": \"B\", \"label\": \"x\", \"parent_code\": \"nowhere\"}\n\
-                {\"code\": \"C\", \"label\": \"x\", \"parent_code\": \"D\"}\n\
-                {\"code\": \"D\", \"label\": \"x\", \"parent_code\": \"C\"}\n\
-                {\"code\": \"510\", \"label\": \"Mathematics\"}\n{\"code\": \"510\", \"label\": \"Mathematics, again\"}";
-    let report = import(&world, "application/x-ndjson", rows)
-        .await
-        .is(200)
-        .json();
-    assert_eq!(
-        (
-            &report["read"],
-            &report["inserted"],
-            &report["rejected"],
-            &report["unchanged"]
-        ),
-        (&json!(9), &json!(2), &json!(6), &json!(1)),
-        "{report}"
-    );
-    let lines: Vec<i64> = report["rejects"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|reject| reject["line"].as_i64().unwrap())
-        .collect();
-    assert_eq!(lines, [2, 3, 4, 5, 6, 7]);
-    let reasons = report["rejects"].to_string();
-    for words in [
-        "not valid JSON",
-        "/code: a code has",
-        "no code `nowhere`",
-        "circle",
-    ] {
-        assert!(reasons.contains(words), "{words} in {reasons}");
-    }
-    assert_eq!(tree(&world).await, "500<-@1 510<500@2");
-    let again = world.reader.get("classification-codes/510").await.json();
-    assert_eq!(again["label"], "Mathematics, again");
-    // A circle with what was there before: the import gives way.
-    let rows = "{\"code\": \"500\", \"label\": \"New\", \"parent_code\": \"510\"}";
-    let report = import(&world, "application/x-ndjson", rows)
-        .await
-        .is(200)
-        .json();
-    assert_eq!(report["rejected"], 1, "{report}");
-    assert_eq!(tree(&world).await, "500<-@1 510<500@2");
 }
 
 async fn resources_are_counted_and_found_by_code_and_what_is_beneath(world: World) {
