@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
+use service::database::DatabaseUrl;
+use service::{Environment, Pharos};
 
 use super::{authority, id, read, read_resource};
-use crate::harness::{Chance, World, resource};
+use crate::harness::{Chance, World, resource, small_options};
 
 matrix![
     an_interrupted_rewrite_is_gone_on_with,
@@ -19,45 +22,59 @@ matrix![
 const CHANGES: usize = 24;
 const WRITERS: usize = 8;
 
-async fn an_interrupted_rewrite_is_gone_on_with(world: World) {
-    let item = resource(&world, json!({"title": "T", "creator": "old form"})).await;
-    authority(&world, "creators", "Name", &[]).await;
-    // As a process leaves it that was ended between the change and the rewrite.
-    let (file, kind) = ("'creators'", "authority_id");
-    let owner = "(SELECT id FROM authority_creators WHERE name = 'Name')";
-    // The form `old form` as the change itself writes it: taken from another authority that is made and renamed.
-    let helper = authority(&world, "subjects", "old form", &[]).await;
+/// Makes `form` a form of the creator `Name`, as a process leaves it that was ended between that and the rewrite.
+async fn interrupted(world: &World, form: &str) {
+    // Its key is that of an authority of another file, which is made for that.
+    authority(world, "subjects", form, &[]).await;
     for sql in [
         "UPDATE authority_epoch SET epoch = epoch + 1".to_owned(),
         format!(
-            "INSERT INTO authority_forms (file, key, folded, {kind}, name, changed) \
-             SELECT {file}, key, folded, {owner}, 'Name', (SELECT epoch FROM authority_epoch) \
-             FROM authority_forms WHERE folded = 'old form'"
+            "INSERT INTO authority_forms (file, key, folded, authority_id, name, changed) \
+             SELECT 'creators', key, folded, (SELECT id FROM authority_creators WHERE name = 'Name'), 'Name', \
+             (SELECT epoch FROM authority_epoch) FROM authority_forms WHERE folded = '{form}'"
         ),
-        format!(
-            "INSERT INTO authority_rewrites (file, epoch) SELECT {file}, epoch FROM authority_epoch"
-        ),
+        "INSERT INTO authority_rewrites (file, epoch) SELECT 'creators', epoch FROM authority_epoch"
+            .to_owned(),
     ] {
         if let Err(error) = world.scratch.execute(&sql).await {
             panic!("{sql}: {error}");
         }
     }
-    assert_eq!(read_resource(&world, &item).await["creator"], "old form");
+}
+
+async fn notes(world: &World) -> i64 {
+    let count = "SELECT count(*) FROM authority_rewrites";
+    world.scratch.number(count).await
+}
+
+async fn an_interrupted_rewrite_is_gone_on_with(world: World) {
+    let item = resource(&world, json!({"title": "T", "creator": "one form"})).await;
+    authority(&world, "creators", "Name", &[]).await;
+    interrupted(&world, "one form").await;
+    assert_eq!(read_resource(&world, &item).await["creator"], "one form");
     // A write by this process, which knows nothing of that yet, is right at once.
-    let new = resource(&world, json!({"title": "T", "creator": "OLD  form"})).await;
+    let new = resource(&world, json!({"title": "T", "creator": "ONE  form"})).await;
     assert_eq!(new["creator"], "Name");
-    // The next change of any file finishes it; so does a start.
-    let path = format!("authorities/subjects/{}", id(&helper));
-    let change = json!({"variants": ["v"]});
-    world.editor.patch(&path, "*", &change).await.is(200);
+    // The next change of any file finishes it,
+    authority(&world, "publishers", "Any", &[]).await;
     assert_eq!(read_resource(&world, &item).await["creator"], "Name");
-    assert_eq!(
-        world
-            .scratch
-            .number("SELECT count(*) FROM authority_rewrites")
-            .await,
-        0
-    );
+    assert_eq!(notes(&world).await, 0);
+    // and so does a start.
+    let item = resource(&world, json!({"title": "T", "creator": "other form"})).await;
+    interrupted(&world, "other form").await;
+    assert_eq!(notes(&world).await, 1);
+    let url = DatabaseUrl::parse(&world.scratch.url).unwrap();
+    let started = Pharos::open(&url, &small_options(), Environment::default()).await;
+    let started = started.unwrap();
+    for _ in 0..600 {
+        if notes(&world).await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(notes(&world).await, 0);
+    assert_eq!(read_resource(&world, &item).await["creator"], "Name");
+    drop(started);
 }
 
 async fn no_write_slips_by_a_change_of_the_files(world: World) {

@@ -234,7 +234,7 @@ async fn codes_with_unusual_characters_are_found_by_their_path(world: World) {
         "x+y?z#w",
         "=111",
         "Ж1'2",
-        "import",
+        "important",
         "\u{1f4da}",
     ] {
         let reply = world
@@ -317,6 +317,7 @@ async fn bad_codes_are_told_with_their_place(world: World) {
         (json!({"code": "", "label": "x"}), "/code", "format"),
         (json!({"code": "..", "label": "x"}), "/code", "format"),
         (json!({"code": "a/b", "label": "x"}), "/code", "format"),
+        (json!({"code": "import", "label": "x"}), "/code", "format"),
         (json!({"code": "a\u{7f}", "label": "x"}), "/code", "format"),
         (
             json!({"code": "a".repeat(101), "label": "x"}),

@@ -1,6 +1,7 @@
 //! The taxonomy: nodes with their paths, assignments, predictions and their review.
 
 mod assignments;
+mod likeness;
 mod nodes;
 mod requests;
 mod storm;

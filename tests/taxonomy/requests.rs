@@ -9,6 +9,7 @@ matrix![
     a_change_needs_the_version_that_was_read,
     nodes_are_listed_with_filter_sort_and_pages,
     bad_input_is_told_with_its_place,
+    a_path_of_its_own_is_no_id_or_code,
 ];
 
 async fn a_change_needs_the_version_that_was_read(world: World) {
@@ -268,4 +269,26 @@ async fn bad_input_is_told_with_its_place(world: World) {
         .get("resources/01890000-0000-7000-8000-000000000000/taxonomy")
         .await
         .problem(404, "not_found");
+}
+
+async fn a_path_of_its_own_is_no_id_or_code(world: World) {
+    for (path, own) in [
+        ("taxonomy/review", "GET"),
+        ("classification-codes/import", "POST"),
+    ] {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if method == own {
+                continue;
+            }
+            let reply = world
+                .editor
+                .request(method, path)
+                .header("if-match", "*")
+                .json(&json!({}))
+                .send()
+                .await;
+            reply.problem(405, "method_not_allowed");
+            assert_eq!(reply.header("allow"), Some(own), "{method} {path}");
+        }
+    }
 }

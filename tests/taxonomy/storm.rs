@@ -18,6 +18,9 @@ matrix![
 const CLIENTS: usize = 16;
 const NODES: usize = 60;
 const RESOURCES: usize = 30;
+/// With fewer nodes than this another one is planted.
+const FEWEST: usize = 20;
+const ANOTHER: usize = 100;
 /// Who changes the same two trees from opposite ends.
 const OPPONENTS: usize = 32;
 
@@ -35,23 +38,32 @@ type Tally = BTreeMap<(&'static str, u16), usize>;
 struct Gardener {
     client: Client,
     chance: Chance,
+    /// What was listed before the change.
+    known: Vec<String>,
     resources: Arc<Vec<String>>,
     tally: Tally,
 }
 
 impl Gardener {
     /// A node that is there now, or was a moment ago.
-    async fn any_node(&mut self) -> String {
-        let page = self.client.get("taxonomy?limit=200").await.is(200).json();
-        let nodes = page["items"].as_array().unwrap();
-        id(&nodes[self.chance.below(nodes.len())]).to_owned()
+    fn any_node(&mut self) -> String {
+        self.chance.pick(&self.known).clone()
     }
 
     async fn change(&mut self, number: usize) {
-        let (kind, reply) = match self.chance.below(100) {
+        let page = self.client.get("taxonomy?limit=200").await.is(200).json();
+        let nodes = page["items"].as_array().unwrap();
+        self.known = nodes.iter().map(|node| id(node).to_owned()).collect();
+        // Merges outrun what is created, now and then.
+        let kind = if self.known.len() < FEWEST {
+            ANOTHER
+        } else {
+            self.chance.below(100)
+        };
+        let (kind, reply) = match kind {
             0..35 => ("move", self.relocate().await),
             35..60 => ("merge", self.merge().await),
-            60..76 => ("create", self.create(number).await),
+            60..76 | ANOTHER => ("create", self.create(number).await),
             76..80 => ("rename", self.rename().await),
             80..92 => ("assign", self.assign().await),
             92..96 => ("unassign", self.unassign().await),
@@ -75,22 +87,26 @@ impl Gardener {
     }
 
     async fn relocate(&mut self) -> Reply {
-        let path = format!("taxonomy/{}/move", self.any_node().await);
+        let path = format!("taxonomy/{}/move", self.any_node());
         let parent = match self.chance.percent(20) {
             true => Json::Null,
-            false => self.any_node().await.into(),
+            false => self.any_node().into(),
         };
         self.client.post(&path, &json!({"parent_id": parent})).await
     }
 
     async fn merge(&mut self) -> Reply {
-        let path = format!("taxonomy/{}/merge", self.any_node().await);
-        let into = json!({"into_id": self.any_node().await});
+        let path = format!("taxonomy/{}/merge", self.any_node());
+        let into = json!({"into_id": self.any_node()});
         self.client.post(&path, &into).await
     }
 
     async fn create(&mut self, number: usize) -> Reply {
-        let parent = self.any_node().await;
+        let parent = if self.known.len() < FEWEST {
+            Json::Null
+        } else {
+            self.any_node().into()
+        };
         // Few different slugs, so that they clash.
         let slug = match self.chance.percent(50) {
             true => format!("s{}", self.chance.below(5)),
@@ -101,14 +117,14 @@ impl Gardener {
     }
 
     async fn rename(&mut self) -> Reply {
-        let path = format!("taxonomy/{}", self.any_node().await);
+        let path = format!("taxonomy/{}", self.any_node());
         let slug = format!("s{}", self.chance.below(20));
         self.client.patch(&path, "*", &json!({"slug": slug})).await
     }
 
     async fn assign(&mut self) -> Reply {
         let resource = self.chance.pick(&self.resources).clone();
-        let mut body = json!({"node_id": self.any_node().await});
+        let mut body = json!({"node_id": self.any_node()});
         if self.chance.percent(20) {
             body["confidence"] = json!(0.5);
         }
@@ -147,7 +163,7 @@ impl Gardener {
     }
 
     async fn delete(&mut self) -> Reply {
-        let path = format!("taxonomy/{}?recursive=false", self.any_node().await);
+        let path = format!("taxonomy/{}?recursive=false", self.any_node());
         self.client.delete(&path, "*").await
     }
 
@@ -161,7 +177,7 @@ impl Gardener {
             .json();
         let path = format!("resources/{}", id(&created));
         for _ in 0..2 {
-            let body = json!({"node_id": self.any_node().await});
+            let body = json!({"node_id": self.any_node()});
             self.client.post(&format!("{path}/taxonomy"), &body).await;
         }
         self.client.delete(&path, "*").await
@@ -189,6 +205,7 @@ async fn a_random_tree_stays_what_a_recomputation_gives(world: World) {
         let mut gardener = Gardener {
             client: world.editor.clone(),
             chance: Chance::new(number as u64),
+            known: Vec::new(),
             resources: Arc::clone(&resources),
             tally: Tally::new(),
         };

@@ -38,7 +38,7 @@ list_schema!(
 pub struct NewClassificationCode {
     #[schema(
         max_length = 100,
-        pattern = "^[^\\u0000-\\u0020/.\\u007f][^\\u0000-\\u0020/\\u007f]*$",
+        pattern = "^(?!import$)[^\\u0000-\\u0020/.\\u007f][^\\u0000-\\u0020/\\u007f]*$",
         example = "512.5"
     )]
     code: String,
@@ -51,7 +51,7 @@ pub struct NewClassificationCode {
     /// The code above; absent or null for the longest prefix that is listed.
     #[schema(
         max_length = 100,
-        pattern = "^[^\\u0000-\\u0020/.\\u007f][^\\u0000-\\u0020/\\u007f]*$"
+        pattern = "^(?!import$)[^\\u0000-\\u0020/.\\u007f][^\\u0000-\\u0020/\\u007f]*$"
     )]
     parent_code: Option<String>,
 }
@@ -73,10 +73,16 @@ pub struct ClassificationCodePatch {
     /// The code above; null for the longest prefix that is listed.
     #[schema(
         max_length = 100,
-        pattern = "^[^\\u0000-\\u0020/.\\u007f][^\\u0000-\\u0020/\\u007f]*$"
+        pattern = "^(?!import$)[^\\u0000-\\u0020/.\\u007f][^\\u0000-\\u0020/\\u007f]*$"
     )]
     parent_code: Option<String>,
 }
+
+/// Rows of codes under a header.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^code,label(,parent_code)?(\\r?\\n|$)")]
+#[expect(dead_code, reason = "the OpenAPI document's view of a text")]
+pub struct CodeTable(String);
 
 /// Rows of codes as CSV or NDJSON.
 pub struct CodeRows {
@@ -160,7 +166,7 @@ pub async fn create_classification_code(
 /// Imports codes, all in one transaction and in whatever order they come, up to 50,000 rows: as NDJSON with the fields
 /// `code`, `label` and perhaps `parent_code`, or as CSV with these columns. A code that is known gets the label of its row,
 /// and its parent where the row has one. Rows that break a rule are refused alone.
-#[utoipa::path(tag = "classification", request_body(content((String = "application/x-ndjson", example = json!("{\"code\": \"510\", \"label\": \"Mathematics\"}\n")), (String = "text/csv", example = json!("code,label\n510,Mathematics\n")))), security(("key" = [])), responses(
+#[utoipa::path(tag = "classification", request_body(content((String = "application/x-ndjson", example = json!("{\"code\": \"510\", \"label\": \"Mathematics\"}\n")), (CodeTable = "text/csv", example = json!("code,label\n510,Mathematics\n")))), security(("key" = [])), responses(
     (status = 200, description = "What was done", body = CodeImportReport),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),

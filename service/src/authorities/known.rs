@@ -44,14 +44,8 @@ struct Delta {
 
 impl Default for Authorities {
     fn default() -> Self {
-        let nothing = KnownNames {
-            epoch: -1,
-            subjects: Names::new(),
-            creators: Names::new(),
-            publishers: Names::new(),
-        };
         Self {
-            known: RwLock::new(Arc::new(nothing)),
+            known: RwLock::new(Arc::new(KnownNames::nothing())),
             rewriting: tokio::sync::Mutex::new(()),
         }
     }
@@ -65,30 +59,34 @@ impl Authorities {
     /// Takes over what has been committed.
     pub(crate) async fn refresh(&self, database: &Database) -> Result<(), Error> {
         let before = self.known();
-        let sql = format!(
-            "SELECT e.epoch, f.file, f.key, f.authority_id, f.name FROM authority_epoch AS e \
-             LEFT JOIN authority_forms AS f ON f.changed > {}",
-            database.placeholder(1)
-        );
-        let statement = database.statement(&sql, [before.epoch.into()]);
-        let delta = database.fold(statement, Delta::add).await?;
-        if delta.epoch <= before.epoch {
+        let delta = read_since(database, before.epoch).await?;
+        if delta.epoch == before.epoch {
             return Ok(());
         }
-        let mut names = KnownNames::clone(&before);
-        names.epoch = delta.epoch;
-        for (file, key, name) in delta.forms {
-            match name {
-                Some(name) => names.of_mut(file).insert(key, name),
-                None => names.of_mut(file).remove(&key),
-            };
+        if delta.epoch < before.epoch {
+            // An older state of the database was restored under a running server: begin anew.
+            let nothing = KnownNames::nothing();
+            let all = read_since(database, nothing.epoch).await?;
+            *self.known.write() = Arc::new(nothing.with(all));
+            return Ok(());
         }
+        let names = KnownNames::clone(&before).with(delta);
         let mut known = self.known.write();
         if known.epoch < names.epoch {
             *known = Arc::new(names);
         }
         Ok(())
     }
+}
+
+async fn read_since(database: &Database, epoch: i64) -> Result<Delta, Error> {
+    let sql = format!(
+        "SELECT e.epoch, f.file, f.key, f.authority_id, f.name FROM authority_epoch AS e \
+         LEFT JOIN authority_forms AS f ON f.changed > {}",
+        database.placeholder(1)
+    );
+    let statement = database.statement(&sql, [epoch.into()]);
+    Ok(database.fold(statement, Delta::add).await?)
 }
 
 impl Delta {
@@ -109,6 +107,27 @@ impl Delta {
 }
 
 impl KnownNames {
+    /// Before the first change.
+    fn nothing() -> Self {
+        Self {
+            epoch: -1,
+            subjects: Names::new(),
+            creators: Names::new(),
+            publishers: Names::new(),
+        }
+    }
+
+    fn with(mut self, delta: Delta) -> Self {
+        self.epoch = delta.epoch;
+        for (file, key, name) in delta.forms {
+            match name {
+                Some(name) => self.of_mut(file).insert(key, name),
+                None => self.of_mut(file).remove(&key),
+            };
+        }
+        self
+    }
+
     fn of(&self, file: AuthorityFile) -> &Names {
         match file {
             AuthorityFile::Subjects => &self.subjects,

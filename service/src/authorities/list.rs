@@ -8,6 +8,7 @@ use super::authority::{Authority, columns, not_found};
 use super::file::AuthorityFile;
 use super::forms::folded_form;
 use crate::Pharos;
+use crate::database::{DatabaseError, FromRow, Row};
 use crate::error::Error;
 use crate::json::filter::Reach;
 use crate::lists::{Field, Holds, ListRequest, Page, Source, Table, all_rows};
@@ -54,6 +55,20 @@ pub struct AuthorityList {
     pub prefix: Option<String>,
 }
 
+struct Counted {
+    name: String,
+    count: i64,
+}
+
+impl FromRow for Counted {
+    fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            name: row.get(0)?,
+            count: row.get(1)?,
+        })
+    }
+}
+
 impl Pharos {
     /// Authorities of a file, by name unless asked otherwise.
     pub async fn list_authorities(
@@ -74,7 +89,7 @@ impl Pharos {
         let mut page = self
             .list_rows(&source, &request.list, columns(file))
             .await?;
-        self.count_subjects(file, &mut page.items).await?;
+        self.count_usages(file, &mut page.items).await?;
         Ok(page)
     }
 
@@ -90,20 +105,44 @@ impl Pharos {
             .fetch_one(self.database.build(&select))
             .await?;
         let mut found = [found.ok_or_else(|| not_found(file, id))?];
-        self.count_subjects(file, &mut found).await?;
+        self.count_usages(file, &mut found).await?;
         let [found] = found;
         Ok(found)
     }
 
-    async fn count_subjects(
+    /// Fills the counts in that the list could not read along.
+    async fn count_usages(
         &self,
         file: AuthorityFile,
         authorities: &mut [Authority],
     ) -> Result<(), Error> {
-        if file == AuthorityFile::Subjects {
-            for authority in authorities {
-                authority.usage_count = self.count_usage(file, &authority.name).await?;
+        match file {
+            AuthorityFile::Creators => {}
+            AuthorityFile::Subjects => {
+                for authority in authorities {
+                    authority.usage_count = self.count_usage(file, &authority.name).await?;
+                }
             }
+            // There is no index: all resources are read, once.
+            AuthorityFile::Publishers if !authorities.is_empty() => {
+                let names: Vec<&str> = authorities.iter().map(|it| it.name.as_str()).collect();
+                let publisher = Expr::col(("resources", file.column()));
+                let count = Query::select()
+                    .expr(publisher.clone())
+                    .expr(Func::count(Expr::col(("resources", "id"))))
+                    .from("resources")
+                    .and_where(publisher.clone().is_in(names))
+                    .add_group_by([publisher])
+                    .take();
+                let counted: Vec<Counted> =
+                    self.database.fetch_all(self.database.build(&count)).await?;
+                for Counted { name, count } in counted {
+                    if let Some(authority) = authorities.iter_mut().find(|it| it.name == name) {
+                        authority.usage_count = count;
+                    }
+                }
+            }
+            AuthorityFile::Publishers => {}
         }
         Ok(())
     }

@@ -168,11 +168,12 @@ impl CodeChanges {
 fn read_code(reader: &mut BodyReader, name: &str) -> Option<String> {
     let code = reader.text(name, LONGEST_CODE)?;
     let stranger = |c: char| c <= ' ' || c == '/' || c == '\u{7f}';
-    if code.is_empty() || code.starts_with('.') || code.contains(stranger) {
+    // `import` is an operation where a code would stand in the path.
+    if code.is_empty() || code == "import" || code.starts_with('.') || code.contains(stranger) {
         reader.fault(
             name,
             "format",
-            "a code has at least one character, does not begin with a point, and has no space, slash or control character",
+            "a code has at least one character, does not begin with a point, has no space, slash or control character, and is not `import`",
         );
     }
     Some(code)
