@@ -1,9 +1,12 @@
 //! The one SQLite writer, and group commit: writes that arrive together share one transaction and one fsync.
 //!
-//! Each write runs in a savepoint of its own, so that a failing one is undone alone, and is acknowledged only
-//! after the commit that carries it is on disk. When the shared transaction itself is lost (a full disk, a failed
-//! commit), every write in it runs again in a transaction of its own, and only those that fail by themselves fail.
+//! A failing write is undone alone, and each is acknowledged only after the commit that carries it is on disk. Most
+//! writes that fail do so before they change anything, so a group runs without savepoints, each of which costs a copy of
+//! every page that is changed; when one does fail after a change, the group is rolled back and runs again with them. When
+//! the shared transaction itself is lost (a full disk, a failed commit), every write in it runs again in a transaction
+//! of its own, and only those that fail by themselves fail.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,13 +14,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use sea_orm::{DatabaseBackend, Statement, Value};
 use tokio::sync::oneshot;
 
 use super::checkpointer::{Checkpointer, checkpoint};
 use super::error::DatabaseError;
 use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
-use super::transaction::{Deferred, Transaction};
+use super::transaction::{Deferred, DeferredRow, Transaction};
 use crate::error::Error;
 
 /// How many writes may wait; the next one is told that the database is busy.
@@ -28,6 +32,9 @@ const GROUP_LENGTH: usize = 128;
 
 /// How long a transaction takes in further writes before it commits.
 const GROUP_TIME: Duration = Duration::from_millis(20);
+
+/// How many groups run with savepoints after one had to run again.
+const CAREFUL_GROUPS: u32 = 50;
 
 /// After this time without a write the log is checkpointed.
 const CHECKPOINT_WHEN_IDLE: Duration = Duration::from_millis(500);
@@ -152,6 +159,8 @@ struct Group {
     transaction: Transaction,
     deferred: Deferred,
     acquire_timeout: Duration,
+    /// How many of the next groups run with savepoints.
+    careful: Cell<u32>,
 }
 
 impl Group {
@@ -165,6 +174,7 @@ impl Group {
             transaction,
             deferred,
             acquire_timeout,
+            careful: Cell::new(0),
         })
     }
 
@@ -198,21 +208,33 @@ impl Group {
             return;
         }
         let started = Instant::now();
+        let careful = self.careful.get() > 0;
+        self.careful.set(self.careful.get().saturating_sub(1));
         let mut group: Vec<Box<dyn QueuedWrite>> = Vec::new();
         let mut next = Some(first);
         while let Some(mut unit) = next {
             if unit.queued_at().elapsed() > self.acquire_timeout {
                 unit.fail(DatabaseError::Busy("the writer is behind".to_owned()));
             } else {
-                let kept = self.run_in_savepoint(unit.as_mut());
+                let kept = if careful {
+                    self.run_in_savepoint(unit.as_mut())
+                } else {
+                    self.run_plainly(unit.as_mut())
+                };
                 group.push(unit);
-                if !kept {
+                if !kept && careful {
                     return self.run_one_by_one(group);
+                } else if !kept {
+                    return self.run_again(group);
                 }
             }
             let full = group.len() >= GROUP_LENGTH || started.elapsed() >= GROUP_TIME;
             next = if full { None } else { queue.try_recv().ok() };
         }
+        self.commit_group(group);
+    }
+
+    fn commit_group(&self, group: Vec<Box<dyn QueuedWrite>>) {
         match self.commit() {
             Ok(()) => group.into_iter().for_each(|unit| unit.acknowledge()),
             Err(error) => {
@@ -220,6 +242,36 @@ impl Group {
                 self.run_one_by_one(group);
             }
         }
+    }
+
+    /// Runs a unit without a savepoint; `false` when it failed after it had changed something, or the whole transaction
+    /// was lost with it.
+    fn run_plainly(&self, unit: &mut dyn QueuedWrite) -> bool {
+        let before = self.deferred.lock().len();
+        let changes = self.connection.total_changes();
+        if unit.run(self.transaction.clone()) {
+            return !self.connection.is_autocommit();
+        }
+        self.deferred.lock().truncate(before);
+        !self.connection.is_autocommit() && self.connection.total_changes() == changes
+    }
+
+    /// After a unit that must be undone: the group again, with savepoints.
+    fn run_again(&self, mut group: Vec<Box<dyn QueuedWrite>>) {
+        self.careful.set(CAREFUL_GROUPS);
+        self.roll_back();
+        if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
+            for unit in group {
+                unit.fail(error.clone());
+            }
+            return;
+        }
+        for unit in &mut group {
+            if !self.run_in_savepoint(unit.as_mut()) {
+                return self.run_one_by_one(group);
+            }
+        }
+        self.commit_group(group);
     }
 
     /// Runs a unit in a savepoint; `false` when the whole transaction was lost with it.
@@ -267,10 +319,27 @@ impl Group {
     /// Runs what the units have left for the end, and commits.
     fn commit(&self) -> Result<(), DatabaseError> {
         let deferred = std::mem::take(&mut *self.deferred.lock());
-        for statement in &deferred {
-            self.connection.execute(statement)?;
+        for row in deferred {
+            self.write_deferred(row)?;
         }
         self.connection.control("COMMIT")
+    }
+
+    fn write_deferred(&self, row: DeferredRow) -> Result<(), DatabaseError> {
+        let mut number = None;
+        self.connection.query(&row.number, None, |found| {
+            number = Some(found.get::<_, i64>(0)?);
+            Ok(())
+        })?;
+        if let Some(number) = number {
+            let values = [Value::from(number), Value::from(row.text)];
+            self.connection.execute(&Statement::from_sql_and_values(
+                DatabaseBackend::Sqlite,
+                row.insert,
+                values,
+            ))?;
+        }
+        Ok(())
     }
 
     fn roll_back(&self) {
