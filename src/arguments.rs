@@ -122,7 +122,7 @@ pub enum IndexCommand {
 
 #[derive(Debug, Args)]
 pub struct ImportArguments {
-    /// What the files hold: resources.
+    /// What the files hold: resources or classification-codes.
     pub kind: String,
     /// .csv, .ndjson or .jsonl, each also .gz; `-` is NDJSON from stdin.
     #[arg(required = true)]

@@ -20,7 +20,7 @@ use crate::arguments::{
 use crate::conformance::compare;
 use crate::doctor::doctor;
 use crate::evaluate::evaluate;
-use crate::import::import;
+use crate::import::{import, import_codes};
 use crate::reindex::reindex;
 use crate::settings::Settings;
 
@@ -35,6 +35,9 @@ pub async fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         None | Some(Command::Serve) => serve(settings).await,
         Some(Command::Migrate(command)) => migrate(settings, command).await,
+        Some(Command::Import(options)) if options.kind == "classification-codes" => {
+            import_codes(&open(settings).await?, &options).await
+        }
         Some(Command::Import(options)) => {
             if let Some(code) = refuse_kind("import", &options.kind) {
                 return Ok(code);
@@ -63,7 +66,12 @@ pub async fn run(arguments: Arguments) -> Outcome {
 /// Wrong usage when the kind is not one that this version knows.
 fn refuse_kind(command: &str, kind: &str) -> Option<ExitCode> {
     (kind != "resources").then(|| {
-        eprintln!("pharos: `{kind}` is nothing that can be {command}ed: use resources");
+        let more = if command == "import" {
+            " or classification-codes"
+        } else {
+            ""
+        };
+        eprintln!("pharos: `{kind}` is nothing that can be {command}ed: use resources{more}");
         ExitCode::from(2)
     })
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use service::Pharos;
+use service::codes::CodeImportReport;
 use service::library::{ImportFormat, ImportReport};
 
 use crate::arguments::ImportArguments;
@@ -36,6 +37,63 @@ pub async fn import(
     }
     if sum.inserted + sum.updated > 0 {
         pharos.database().analyse().await?;
+    }
+    if options.json {
+        println!("{}", serde_json::to_string(&sum)?);
+    } else {
+        println!(
+            "read {}, inserted {}, updated {}, unchanged {}, rejected {}",
+            sum.read, sum.inserted, sum.updated, sum.unchanged, sum.rejected
+        );
+    }
+    Ok(if sum.rejected == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Imports every file of classification codes in turn, each in one transaction. Rejected rows make the exit code 1.
+pub async fn import_codes(
+    pharos: &Pharos,
+    options: &ImportArguments,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let mut sum = CodeImportReport::default();
+    for path in &options.files {
+        let name = path.display().to_string();
+        let (mut reader, format, _) = open(path, &options.stdin_format)?;
+        let mut bytes = Vec::new();
+        let format = match format {
+            Compressed::Plain(format) => {
+                reader.read_to_end(&mut bytes)?;
+                format
+            }
+            Compressed::Gzip(format) => {
+                MultiGzDecoder::new(reader).read_to_end(&mut bytes)?;
+                format
+            }
+        };
+        let report = pharos
+            .import_classification_codes(&bytes, format)
+            .await
+            .map_err(|error| format!("{name}: {error}"))?;
+        for reject in &report.rejects {
+            eprintln!("{name}:{}: {}", reject.line, reject.reason);
+        }
+        sum.read += report.read;
+        sum.inserted += report.inserted;
+        sum.updated += report.updated;
+        sum.unchanged += report.unchanged;
+        sum.rejected += report.rejected;
+        sum.rejects.extend(report.rejects);
+    }
+    if let Some(path) = &options.rejects {
+        let mut file = File::create(path)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        for reject in &sum.rejects {
+            serde_json::to_writer(&mut file, reject)?;
+            file.write_all(b"\n")?;
+        }
     }
     if options.json {
         println!("{}", serde_json::to_string(&sum)?);

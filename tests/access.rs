@@ -24,6 +24,32 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("find_resource", Need::Scope("library:read")),
     ("patch_resource", Need::Scope("library:write")),
     ("delete_resource", Need::Scope("library:write")),
+    ("list_resource_taxonomy", Need::Scope("library:read")),
+    ("assign_taxonomy_node", Need::Scope("library:write")),
+    ("unassign_taxonomy_node", Need::Scope("library:write")),
+    ("list_taxonomy", Need::Scope("library:read")),
+    ("create_taxonomy_node", Need::Scope("library:write")),
+    ("list_taxonomy_review", Need::Scope("library:read")),
+    ("accept_prediction", Need::Scope("library:write")),
+    ("reject_prediction", Need::Scope("library:write")),
+    ("find_taxonomy_node", Need::Scope("library:read")),
+    ("patch_taxonomy_node", Need::Scope("library:write")),
+    ("delete_taxonomy_node", Need::Scope("library:write")),
+    ("move_taxonomy_node", Need::Scope("library:write")),
+    ("merge_taxonomy_node", Need::Scope("library:write")),
+    ("list_taxonomy_resources", Need::Scope("library:read")),
+    ("list_classification_codes", Need::Scope("library:read")),
+    ("create_classification_code", Need::Scope("library:write")),
+    ("import_classification_codes", Need::Scope("library:write")),
+    ("find_classification_code", Need::Scope("library:read")),
+    ("patch_classification_code", Need::Scope("library:write")),
+    ("delete_classification_code", Need::Scope("library:write")),
+    ("list_authorities", Need::Scope("library:read")),
+    ("create_authority", Need::Scope("library:write")),
+    ("find_authority", Need::Scope("library:read")),
+    ("patch_authority", Need::Scope("library:write")),
+    ("delete_authority", Need::Scope("library:write")),
+    ("merge_authority", Need::Scope("library:write")),
     ("search_library", Need::Scope("library:read")),
     ("suggest_completions", Need::Scope("library:read")),
     ("list_resource_annotations", Need::Scope("library:read")),
@@ -126,13 +152,19 @@ async fn callers(world: &World) -> Vec<Caller> {
 
 /// A request that has everything, for something that is not there.
 async fn call(client: &Client, method: &str, path: &str) -> Reply {
-    let mut path = path.to_owned();
+    let mut path = path.replace("{file}", "subjects").replace("{code}", "512");
     while let (Some(begin), Some(end)) = (path.find('{'), path.find('}')) {
         path.replace_range(begin..=end, "01890000-0000-7000-8000-000000000000");
     }
+    // What reads rows instead of JSON checks the type of the body first.
+    let rows = path.ends_with("/import");
     let request = client.request(&method.to_uppercase(), &path);
     match method {
         "get" => request.send().await,
+        _ if rows => {
+            let request = request.header("content-type", "application/x-ndjson");
+            request.body("").send().await
+        }
         _ => {
             request
                 .header("if-match", "*")

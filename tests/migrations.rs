@@ -21,13 +21,17 @@ matrix![
     what_hangs_on_a_resource_goes_with_it,
 ];
 
-const TABLES: [&str; 29] = [
+const TABLES: [&str; 34] = [
     "ab_test_experiments",
     "annotation_words",
     "annotations",
     "api_keys",
+    "authority_checks",
     "authority_creators",
+    "authority_epoch",
+    "authority_forms",
     "authority_publishers",
+    "authority_rewrites",
     "authority_subjects",
     "citations",
     "classification_codes",
@@ -48,6 +52,7 @@ const TABLES: [&str; 29] = [
     "search_documents",
     "settings",
     "taxonomy_nodes",
+    "taxonomy_predictions",
     "user_interactions",
     "user_profiles",
     "users",
@@ -150,7 +155,12 @@ async fn several_instances_may_start_at_once(backend: Backend) {
             .await,
         i64::try_from(steps.len()).unwrap()
     );
-    assert_eq!(scratch.number("SELECT count(*) FROM settings WHERE name = 'cursor_secret'").await, 1);
+    assert_eq!(
+        scratch
+            .number("SELECT count(*) FROM settings WHERE name = 'cursor_secret'")
+            .await,
+        1
+    );
     let admins = instances.iter().map(|pharos| {
         let pharos = Arc::clone(pharos);
         tokio::spawn(async move { pharos.create_first_admin().await.unwrap().is_some() })

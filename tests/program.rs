@@ -10,6 +10,7 @@ use crate::harness::{Backend, Client, Process, Scratch, pharos_binary};
 
 backend_matrix![
     files_are_imported_once_and_exported_again,
+    classification_codes_are_imported,
     users_and_keys_are_made_listed_and_revoked,
     the_schema_is_shown_and_changed,
     a_search_answers_as_the_api_does,
@@ -201,6 +202,29 @@ async fn files_are_imported_once_and_exported_again(backend: Backend) {
             "{arguments:?}"
         );
     }
+}
+
+async fn classification_codes_are_imported(backend: Backend) {
+    let (scratch, folder) = (
+        Scratch::migrated(backend).await,
+        Scratch::empty(Backend::Sqlite).await,
+    );
+    let program = Program::on(&scratch);
+    let file = folder.folder_of_files().join("codes.csv");
+    std::fs::write(
+        &file,
+        "code,label\n510,Mathematics\n500,Science\n\"a b\",x\n",
+    )
+    .unwrap();
+    let said = program.run(&["import", "classification-codes", file.to_str().unwrap()]);
+    assert_eq!(said.code, 1, "{}", said.errors);
+    assert_eq!(
+        said.output,
+        "read 3, inserted 2, updated 0, unchanged 0, rejected 1\n"
+    );
+    assert!(said.errors.contains("codes.csv:4: "), "{}", said.errors);
+    let beneath = "SELECT count(*) FROM classification_codes WHERE parent_code = '500'";
+    assert_eq!(scratch.number(beneath).await, 1);
 }
 
 async fn users_and_keys_are_made_listed_and_revoked(backend: Backend) {

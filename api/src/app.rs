@@ -10,7 +10,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, Resource};
 use service::Pharos;
 use service::database::observe::{Origin, attributed};
 use utoipa::OpenApi;
@@ -20,8 +20,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::openapi::Document;
 use crate::problem::Problem;
 use crate::routes::{
-    annotations, citations, collection_contents, collections, health, keys, pages, resources,
-    search, users,
+    annotations, assignments, authorities, citations, codes, collection_contents, collections,
+    health, keys, pages, resources, search, taxonomy, users,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,6 +71,35 @@ where
                 .service(resources::find_resource)
                 .service(resources::patch_resource)
                 .service(resources::delete_resource)
+                .service(assignments::list_resource_taxonomy)
+                .service(assignments::assign_taxonomy_node)
+                .service(assignments::unassign_taxonomy_node)
+                .service(taxonomy::list_taxonomy)
+                .service(taxonomy::create_taxonomy_node)
+                // Before the node of any id, with all its methods.
+                .service(assignments::list_taxonomy_review)
+                .map(|scope| scope.service(nothing_else("/taxonomy/review")))
+                .service(assignments::accept_prediction)
+                .service(assignments::reject_prediction)
+                .service(taxonomy::find_taxonomy_node)
+                .service(taxonomy::patch_taxonomy_node)
+                .service(taxonomy::delete_taxonomy_node)
+                .service(taxonomy::move_taxonomy_node)
+                .service(taxonomy::merge_taxonomy_node)
+                .service(taxonomy::list_taxonomy_resources)
+                .service(codes::list_classification_codes)
+                .service(codes::create_classification_code)
+                .service(codes::import_classification_codes)
+                .map(|scope| scope.service(nothing_else("/classification-codes/import")))
+                .service(codes::find_classification_code)
+                .service(codes::patch_classification_code)
+                .service(codes::delete_classification_code)
+                .service(authorities::list_authorities)
+                .service(authorities::create_authority)
+                .service(authorities::find_authority)
+                .service(authorities::patch_authority)
+                .service(authorities::delete_authority)
+                .service(authorities::merge_authority)
                 .service(search::search_library)
                 .service(search::suggest_completions)
                 .service(annotations::list_resource_annotations)
@@ -112,6 +141,11 @@ where
                 .service(keys::find_key)
                 .service(keys::revoke_key),
         )
+}
+
+/// Keeps other methods of a path from being taken for those of a path with a parameter in that place.
+fn nothing_else(path: &'static str) -> Resource {
+    web::resource(path).to(answer_unknown)
 }
 
 fn build(
@@ -210,8 +244,13 @@ impl Paths {
         }
     }
 
+    /// Those of the path as it stands, else those of every path with parameters that it fits.
     fn methods(&self, path: &str) -> Vec<Method> {
         let asked: Vec<&str> = path.split('/').collect();
+        let as_it_stands = self.known.iter().find(|(segments, _)| *segments == asked);
+        if let Some((_, methods)) = as_it_stands {
+            return methods.clone();
+        }
         let same = |segments: &[String]| {
             segments.len() == asked.len()
                 && segments.iter().zip(&asked).all(|(known, asked)| {

@@ -62,12 +62,7 @@ fn read_json(
     accepted: &'static [&'static str],
 ) -> Pin<Box<dyn Future<Output = Result<Json, Problem>>>> {
     let media_type = media_type(request);
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse::<usize>().ok());
-    let mut payload = payload.take();
+    let bytes = read_bytes(request, payload);
     Box::pin(async move {
         if !media_type.is_some_and(|found| accepted.contains(&found.as_str())) {
             return Err(Problem::new(
@@ -76,6 +71,22 @@ fn read_json(
                 "send the body as `Content-Type: application/json`",
             ));
         }
+        parse_json(&bytes.await?)
+    })
+}
+
+/// Reads a body of a bounded size.
+pub fn read_bytes(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Vec<u8>, Problem>> + 'static {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse::<usize>().ok());
+    let mut payload = payload.take();
+    async move {
         if announced.is_some_and(|length| length > LARGEST_BODY) {
             return Err(too_large());
         }
@@ -93,11 +104,12 @@ fn read_json(
             }
             bytes.extend_from_slice(&chunk);
         }
-        parse_json(&bytes)
-    })
+        Ok(bytes)
+    }
 }
 
-fn media_type(request: &HttpRequest) -> Option<String> {
+/// The declared type of the body, in lower case and without its parameters.
+pub fn media_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
     value
         .split(';')
@@ -241,6 +253,24 @@ impl Members {
         id
     }
 
+    /// An id that must be there.
+    pub fn required_id(&mut self, name: &'static str) -> Uuid {
+        let before = self.faults.len();
+        let id = self.id(name);
+        if id.is_none() && self.faults.len() == before {
+            self.fault(name, "required", "an id (UUID) is needed");
+        }
+        id.unwrap_or_default()
+    }
+
+    /// An id or null, one of which must be there.
+    pub fn nullable_id(&mut self, name: &'static str) -> Option<Uuid> {
+        if !self.members.contains_key(name) {
+            self.fault(name, "required", "an id (UUID) or null is needed");
+        }
+        self.id(name)
+    }
+
     pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
         let text = self.text(name).flatten()?;
         let time = service::time::parse_timestamp(&text);
@@ -327,8 +357,14 @@ impl Parameters {
     }
 
     pub fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
+        self.flag_or(name, false)
+    }
+
+    /// What is meant when the parameter is absent is `absent`.
+    pub fn flag_or(&mut self, name: &'static str, absent: bool) -> Result<bool, Problem> {
         match self.text(name)?.as_deref() {
-            None | Some("false") => Ok(false),
+            None => Ok(absent),
+            Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(other) => Err(Problem::parameter(
                 name,

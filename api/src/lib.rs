@@ -6,6 +6,7 @@ mod input;
 mod lists;
 mod openapi;
 mod output;
+mod paths;
 mod problem;
 mod routes;
 

@@ -145,7 +145,9 @@ fn from_database(error: &DatabaseError) -> Problem {
                 "the server is busy: repeat the request after the time in Retry-After",
             )
         }
-        DatabaseError::Unavailable(_) | DatabaseError::Collision(_) => {
+        DatabaseError::Unavailable(_)
+        | DatabaseError::Collision(_)
+        | DatabaseError::Outdated(_) => {
             log(error);
             Problem::retry_later(
                 "unavailable",

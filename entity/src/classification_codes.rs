@@ -9,6 +9,9 @@ pub struct Model {
     pub parent_code: Option<String>,
     pub label: String,
     pub level: i64,
+    /// Whether somebody said which code is above; else the prefix did.
+    pub parent_given: bool,
+    pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

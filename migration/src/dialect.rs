@@ -3,12 +3,16 @@
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
 
+pub mod classification;
+
 /// Whether a table carries a `version` that the touch trigger raises with `updated_at`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Versioned {
     Yes,
     /// Yes, except where `created_by` alone changes: a user who is deleted leaves their rows as they were.
     ExceptForItsMaker,
+    /// Yes, except where this count changes, which triggers keep: whoever edits the row has not seen another one.
+    ExceptForItsCount(&'static str),
     No,
 }
 
@@ -286,16 +290,21 @@ END $$";
 // The condition stands in the trigger as well, so that an update by Pharos itself calls no function.
 fn postgres_touch_trigger(table: &str, versioned: Versioned) -> String {
     let function = match versioned {
-        Versioned::Yes | Versioned::ExceptForItsMaker => "pharos_touch_version",
+        Versioned::Yes | Versioned::ExceptForItsMaker | Versioned::ExceptForItsCount(_) => {
+            "pharos_touch_version"
+        }
         Versioned::No => "pharos_touch",
     };
-    let same_maker = match versioned {
-        Versioned::ExceptForItsMaker => " AND NEW.created_by IS NOT DISTINCT FROM OLD.created_by",
-        Versioned::Yes | Versioned::No => "",
+    let same = match versioned {
+        Versioned::ExceptForItsMaker => {
+            " AND NEW.created_by IS NOT DISTINCT FROM OLD.created_by".to_owned()
+        }
+        Versioned::ExceptForItsCount(count) => format!(" AND NEW.{count} = OLD.{count}"),
+        Versioned::Yes | Versioned::No => String::new(),
     };
     format!(
         "CREATE TRIGGER {table}_touch BEFORE UPDATE ON {table} FOR EACH ROW \
-         WHEN (NEW.updated_at = OLD.updated_at{same_maker}) EXECUTE FUNCTION {function}()"
+         WHEN (NEW.updated_at = OLD.updated_at{same}) EXECUTE FUNCTION {function}()"
     )
 }
 
@@ -304,19 +313,20 @@ fn postgres_touch_trigger(table: &str, versioned: Versioned) -> String {
 fn sqlite_touch_trigger(table: &str, versioned: Versioned) -> String {
     let now = "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'";
     let (stale, version) = match versioned {
-        Versioned::Yes | Versioned::ExceptForItsMaker => (
+        Versioned::Yes | Versioned::ExceptForItsMaker | Versioned::ExceptForItsCount(_) => (
             format!("(NEW.updated_at IS NOT ({now}) OR NEW.version IS OLD.version)"),
             ", version = CASE WHEN NEW.version IS OLD.version THEN OLD.version + 1 ELSE NEW.version END",
         ),
         Versioned::No => (format!("NEW.updated_at IS NOT ({now})"), ""),
     };
-    let same_maker = match versioned {
-        Versioned::ExceptForItsMaker => " AND NEW.created_by IS OLD.created_by",
-        Versioned::Yes | Versioned::No => "",
+    let same = match versioned {
+        Versioned::ExceptForItsMaker => " AND NEW.created_by IS OLD.created_by".to_owned(),
+        Versioned::ExceptForItsCount(count) => format!(" AND NEW.{count} IS OLD.{count}"),
+        Versioned::Yes | Versioned::No => String::new(),
     };
     format!(
         "CREATE TRIGGER {table}_touch AFTER UPDATE ON {table} FOR EACH ROW \
-         WHEN NEW.updated_at IS OLD.updated_at{same_maker} AND {stale} \
+         WHEN NEW.updated_at IS OLD.updated_at{same} AND {stale} \
          BEGIN UPDATE {table} SET updated_at = {now}{version} WHERE rowid = NEW.rowid; END"
     )
 }

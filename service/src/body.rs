@@ -330,6 +330,50 @@ impl BodyReader {
         );
     }
 
+    /// Whether the body has this member, be it null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// An id that must be there; the nil one when it is not, which [`Self::finish`] reports.
+    pub(crate) fn required_id(&mut self, name: &str) -> Uuid {
+        let before = self.faults.len();
+        let id = self.id(name);
+        if id.is_none() && self.faults.len() == before {
+            self.fault(name, "required", "an id (UUID) is needed");
+        }
+        id.unwrap_or_default()
+    }
+
+    /// A number in a range; absent and null are the same.
+    pub(crate) fn number(&mut self, name: &str, least: f64, most: f64) -> Option<f64> {
+        match self.members.remove(name) {
+            None | Some(Json::Null) => None,
+            Some(Json::Number(number)) => {
+                let number = number
+                    .as_f64()
+                    .filter(|number| (least..=most).contains(number));
+                if number.is_none() {
+                    self.fault(
+                        name,
+                        "out_of_range",
+                        format!("expected a number from {least} to {most}"),
+                    );
+                }
+                // −0.0 would be told from 0.0 by one database only.
+                number.map(|number| number + 0.0)
+            }
+            Some(other) => {
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected a number or null, found {}", kind(&other)),
+                );
+                None
+            }
+        }
+    }
+
     /// Ends the reading: every fault at once. What is left over is one of `read_only`, which the server sets, or
     /// unknown; `known` names the fields that there are.
     pub(crate) fn finish(mut self, known: &[&str], read_only: &[&str]) -> Result<(), Error> {

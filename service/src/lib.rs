@@ -1,8 +1,10 @@
 //! What Pharos does: the domains and the strategies they call.
 
 pub mod accounts;
+pub mod authorities;
 mod body;
 pub mod clock;
+pub mod codes;
 mod cursor;
 pub mod database;
 pub mod error;
@@ -14,6 +16,7 @@ pub mod library;
 pub mod lists;
 pub mod random;
 pub mod search;
+pub mod taxonomy;
 pub mod time;
 mod version;
 
@@ -30,6 +33,7 @@ pub use error::{Error, Fault, Place};
 pub use version::Expected;
 
 use accounts::{CreatedKey, KeyUse, LastUses, NewKey, NewUser, Role};
+use authorities::Authorities;
 use clock::{Clock, SystemClock};
 use cursor::Cursors;
 use database::{Batcher, Database, DatabaseError, DatabaseOptions, DatabaseUrl};
@@ -75,7 +79,8 @@ pub struct Pharos {
     /// What pages of searches show, from before.
     pub(crate) known_matches: KnownMatches,
     pub(crate) match_stamps: MatchStamps,
-    pub(crate) creates: Batcher<NewResource, ()>,
+    pub(crate) creates: Batcher<NewResource, Arc<Resource>>,
+    pub(crate) authorities: Arc<Authorities>,
     pub(crate) key_checks: Batcher<[u8; 32], Option<KeyUse>>,
     pub(crate) last_uses: LastUses,
     pub(crate) memory: Arc<MemoryIndex>,
@@ -97,6 +102,7 @@ impl Pharos {
         let pharos = Self::on(database, environment).await?;
         pharos.read_identifiers_of_before().await?;
         pharos.index_waiting_beside().await?;
+        pharos.rewrite_resources_beside();
         Ok(pharos)
     }
 
@@ -116,6 +122,8 @@ impl Pharos {
                 .await?;
         }
         let memory = Arc::new(MemoryIndex::default());
+        let authorities = Arc::new(Authorities::default());
+        authorities.refresh(&database).await?;
         Ok(Self {
             follow: search::follower(&database, &search, &memory),
             memory,
@@ -125,7 +133,8 @@ impl Pharos {
             known_resources: Known::new(KNOWN_BYTES),
             match_stamps: search::stamper(&database),
             known_matches: Known::new(KNOWN_BYTES),
-            creates: library::creator(&database, Arc::clone(&search)),
+            creates: library::creator(&database, Arc::clone(&search), Arc::clone(&authorities)),
+            authorities,
             key_checks: accounts::checker(&database),
             last_uses: LastUses::default(),
             json: json::json_match(&database),

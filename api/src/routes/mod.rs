@@ -1,7 +1,10 @@
 //! The operations, a file a subject.
 
 pub mod annotations;
+pub mod assignments;
+pub mod authorities;
 pub mod citations;
+pub mod codes;
 pub mod collection_contents;
 pub mod collections;
 pub mod health;
@@ -9,4 +12,5 @@ pub mod keys;
 pub mod pages;
 pub mod resources;
 pub mod search;
+pub mod taxonomy;
 pub mod users;

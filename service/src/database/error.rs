@@ -23,6 +23,9 @@ pub enum DatabaseError {
     /// Deadlock or serialization failure: the whole unit may be run again.
     #[error("concurrent transactions collided: {0}")]
     Collision(String),
+    /// Something that the unit of work took for granted has changed: it may be done again with what is there now.
+    #[error("what was read before has changed meanwhile: {0}")]
+    Outdated(String),
     /// A unique index already has this value; the text names the constraint or column.
     #[error("a unique value exists already: {0}")]
     Duplicate(String),
@@ -44,7 +47,12 @@ impl DatabaseError {
                 | Self::Full(_)
                 | Self::Timeout(_)
                 | Self::Collision(_)
+                | Self::Outdated(_)
         )
+    }
+
+    pub(crate) fn is_outdated(&self) -> bool {
+        matches!(self, Self::Outdated(_))
     }
 
     pub(crate) fn is_collision(&self) -> bool {
@@ -104,6 +112,7 @@ fn parse_sqlite(text: &str) -> Option<(i32, &str)> {
 fn from_sqlite_code(code: i32, message: &str) -> DatabaseError {
     const SQLITE_CONSTRAINT_FOREIGNKEY: i32 = 787;
     const SQLITE_CONSTRAINT_PRIMARYKEY: i32 = 1555;
+    const SQLITE_CONSTRAINT_TRIGGER: i32 = 1811;
     const SQLITE_CONSTRAINT_UNIQUE: i32 = 2067;
     let text = message.to_owned();
     match (code, code & 0xff) {
@@ -111,6 +120,8 @@ fn from_sqlite_code(code: i32, message: &str) -> DatabaseError {
             DatabaseError::Duplicate(text)
         }
         (SQLITE_CONSTRAINT_FOREIGNKEY, _) => DatabaseError::ForeignKey(text),
+        // The only trigger that raises is the check of the authority files.
+        (SQLITE_CONSTRAINT_TRIGGER, _) => DatabaseError::Outdated(text),
         (_, 5 | 6) => DatabaseError::Busy(text),
         (_, 9) => DatabaseError::Timeout(text),
         (_, 13) => DatabaseError::Full(text),
@@ -144,6 +155,8 @@ fn from_sqlx(error: &SqlxError) -> DatabaseError {
         Some("23503") => DatabaseError::ForeignKey(constraint()),
         // serialization_failure, deadlock_detected
         Some("40001" | "40P01") => DatabaseError::Collision(text),
+        // Raised by the check of the authority files.
+        Some("PH001") => DatabaseError::Outdated(text),
         // query_canceled (statement timeout), lock_not_available
         Some("57014" | "55P03") => DatabaseError::Timeout(text),
         // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped

@@ -38,8 +38,8 @@ pub use self::migrate::MigrationStep;
 pub use self::options::DatabaseOptions;
 pub use self::row::{Column, FromRow, Row};
 pub use self::scratch::ScratchDatabase;
-pub(crate) use self::transaction::DeferredRow;
 pub use self::transaction::Transaction;
+pub(crate) use self::transaction::{DeferredRow, Turn};
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 
 use self::checkpointer::Checkpointer;

@@ -20,6 +20,36 @@ pub struct Transaction {
     inner: Arc<Inner>,
 }
 
+/// What one transaction at a time may change. SQLite has one writer anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The tree of the taxonomy. Whoever assigns resources shares this lock (a trigger sees to it).
+    Taxonomy,
+    /// The authority files. Whoever writes a resource by them shares this lock (a trigger sees to it).
+    Authorities,
+    /// The tree of classification codes.
+    Codes,
+    /// What imports look for natural keys in.
+    Imports,
+    /// The importance of resources.
+    Importance,
+    /// The trees of collections of one owner, whose number it is.
+    Collections(i64),
+}
+
+impl Turn {
+    fn number(self) -> i64 {
+        match self {
+            Self::Imports => 7_237_120_349,
+            Self::Taxonomy => 7_237_120_351,
+            Self::Authorities => 7_237_120_352,
+            Self::Codes => 7_237_120_353,
+            Self::Importance => 7_237_120_354,
+            Self::Collections(number) => number,
+        }
+    }
+}
+
 /// A row that is written at the end of a transaction under the number that a query finds then, if it finds one.
 #[derive(Debug)]
 pub(crate) struct DeferredRow {
@@ -116,19 +146,23 @@ impl Transaction {
         })
     }
 
-    /// Lets one import at a time look for natural keys and insert what is new.
-    pub(crate) async fn serialise_imports(&self) -> Result<(), DbErr> {
-        self.serialise(7_237_120_349).await
+    /// Waits until no other transaction changes this; it comes before anything is read that is to stay true.
+    pub(crate) async fn take_turn(&self, turn: Turn) -> Result<(), DbErr> {
+        self.lock_number("pg_advisory_xact_lock", turn).await
     }
 
-    /// Lets one transaction at a time go on from here that names the same number. SQLite has one writer anyway.
-    pub(crate) async fn serialise(&self, number: i64) -> Result<(), DbErr> {
+    /// Waits until no other transaction changes this, and lets none begin: others may do the same at once.
+    pub(crate) async fn share_turn(&self, turn: Turn) -> Result<(), DbErr> {
+        self.lock_number("pg_advisory_xact_lock_shared", turn).await
+    }
+
+    async fn lock_number(&self, lock: &str, turn: Turn) -> Result<(), DbErr> {
         match &*self.inner {
             Inner::Sqlite(..) => Ok(()),
             Inner::Postgres(transaction) => transaction
                 .begun()
                 .await?
-                .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({number})"))
+                .execute_unprepared(&format!("SELECT {lock}({})", turn.number()))
                 .await
                 .map(|_| ()),
         }

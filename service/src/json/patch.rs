@@ -33,6 +33,19 @@ enum Kind {
 }
 
 impl Change {
+    /// Whether one of these members of a document may become another one.
+    pub(crate) fn touches(&self, members: &[&str]) -> bool {
+        match self {
+            Self::Merge(patch) => members.iter().any(|name| patch.get(name).is_some()),
+            Self::Operations(operations) => operations.iter().any(|operation| {
+                operation
+                    .path
+                    .first()
+                    .is_none_or(|first| members.contains(&first.as_str()))
+            }),
+        }
+    }
+
     /// Reads a JSON Patch. All faults are reported at once.
     pub fn from_operations(body: Json) -> Result<Self, Error> {
         let Json::Array(items) = body else {

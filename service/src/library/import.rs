@@ -18,7 +18,8 @@ use super::record::Resource;
 use super::resources::{NewResource, find_where, insert_all, update};
 use super::rows::{ImportFormat, Line, open, read_batch};
 use crate::Pharos;
-use crate::database::DatabaseError;
+use crate::authorities::{self, KnownNames};
+use crate::database::{DatabaseError, Turn};
 use crate::error::Error;
 use crate::search::FullTextSearch;
 
@@ -149,14 +150,23 @@ impl Pharos {
     }
 
     async fn write_batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
-        let (rows, search) = (Arc::new(batch.rows), Arc::clone(&self.search));
         let mut outcomes: Vec<Outcome> =
             batch.rejected.into_iter().map(Outcome::Rejected).collect();
+        let rows = Arc::new(batch.rows);
         let written = self
-            .database
-            .write(move |transaction| {
-                let (rows, search) = (Arc::clone(&rows), Arc::clone(&search));
-                async move { write_rows(&transaction, &*search, &rows).await }
+            .by_authorities(|names| {
+                let mut rows = Arc::clone(&rows);
+                if !rows.iter().all(|(_, new)| new.is_of(&names)) {
+                    for (_, new) in Arc::make_mut(&mut rows) {
+                        new.renew(&names, &*self.search);
+                    }
+                }
+                let search = Arc::clone(&self.search);
+                self.database.write(move |transaction| {
+                    let (rows, search, names) =
+                        (Arc::clone(&rows), Arc::clone(&search), Arc::clone(&names));
+                    async move { write_rows(&transaction, &*search, &names, &rows).await }
+                })
             })
             .await?;
         outcomes.extend(written);
@@ -185,10 +195,12 @@ fn natural_key(fields: &ResourceFields) -> Option<NaturalKey> {
 async fn write_rows(
     transaction: &crate::database::Transaction,
     search: &dyn FullTextSearch,
+    names: &KnownNames,
     prepared: &[(Candidate, NewResource)],
 ) -> Result<Vec<Outcome>, Error> {
+    authorities::check(transaction, names.epoch).await?;
     transaction
-        .serialise_imports()
+        .take_turn(Turn::Imports)
         .await
         .map_err(DatabaseError::from)?;
     let mut known: HashMap<NaturalKey, Resource> = HashMap::new();
@@ -228,7 +240,7 @@ async fn write_rows(
                 new.push(row.clone());
                 outcomes.push(Outcome::Inserted);
             }
-            Some(current) => match current.fields.merge_patch(candidate.patch.clone()) {
+            Some(current) => match changed(&current, candidate, names) {
                 Ok(fields) if fields == current.fields => {
                     known.insert(key, current);
                     outcomes.push(Outcome::Unchanged);
@@ -258,6 +270,16 @@ async fn write_rows(
     }
     insert_all(transaction, search, &new).await?;
     Ok(outcomes)
+}
+
+/// The fields of a record that is there already, with what the row has, in canonical names.
+fn changed(
+    current: &Resource,
+    candidate: &Candidate,
+    names: &KnownNames,
+) -> Result<ResourceFields, Error> {
+    let fields = current.fields.merge_patch(candidate.patch.clone())?;
+    Ok(names.resolve(&fields).unwrap_or(fields))
 }
 
 /// The condition for every resource that a batch may be about.

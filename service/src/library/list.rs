@@ -68,15 +68,23 @@ impl Pharos {
         &self,
         request: &ListRequest,
     ) -> Result<Page<Arc<Rendered>>, Error> {
-        let source = source();
-        let asked = self.asked(&source, request)?;
-        let query = self.page_query(&source, request, &asked).await?;
+        self.list_resources_of(&source(), request).await
+    }
+
+    /// The same for some of the resources: those that the source selects.
+    pub(crate) async fn list_resources_of(
+        &self,
+        source: &Source,
+        request: &ListRequest,
+    ) -> Result<Page<Arc<Rendered>>, Error> {
+        let asked = self.asked(source, request)?;
+        let query = self.page_query(source, request, &asked).await?;
         let items = self.read_page(query, &asked).await?;
         let mut page = Page::cut(items, asked.limit, |last| {
             asked.cursor(self, |key| last.sort_value(key.field.name))
         });
         if request.total {
-            page.total = Some(self.count_rows(&source, request).await?);
+            page.total = Some(self.count_rows(source, request).await?);
         }
         Ok(page)
     }

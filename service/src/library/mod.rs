@@ -8,7 +8,7 @@ mod fields;
 mod import;
 mod list;
 mod record;
-mod related;
+pub(crate) mod related;
 mod resources;
 mod rows;
 mod table;
@@ -32,5 +32,5 @@ pub use self::rows::ImportFormat;
 
 pub(crate) use self::list::padded;
 pub(crate) use self::record::{KnownResources, Stamp, resource_columns, stamp_columns};
-pub(crate) use self::resources::{creator, find_where, reader};
+pub(crate) use self::resources::{creator, find_where, not_found, reader, update};
 pub(crate) use self::table::RESOURCES;

@@ -1,6 +1,9 @@
-//! What a resource belongs to: collections and nodes of the taxonomy, with everything beneath the one that is named.
+//! What a resource belongs to: collections, nodes of the taxonomy and codes of the classification, with everything beneath the one that is named.
 
-use entity::{collection_resources, collections, resource_taxonomy, resources, taxonomy_nodes};
+use entity::{
+    classification_codes, collection_resources, collections, resource_taxonomy, resources,
+    taxonomy_nodes,
+};
 use sea_orm::sea_query::{
     CommonTableExpression, Expr, ExprTrait, Query, SelectStatement, UnionType, WithClause,
 };
@@ -8,6 +11,7 @@ use uuid::Uuid;
 
 use super::collections::visible;
 use crate::accounts::Viewer;
+use crate::taxonomy::folded_path;
 
 const BELOW: &str = "below";
 
@@ -68,18 +72,18 @@ fn resource_in(collections: SelectStatement) -> Expr {
 }
 
 /// Resources under a node with this path, slug, label or id, or under one beneath it.
-pub(super) fn in_taxonomy(name: &str) -> Expr {
+pub(crate) fn in_taxonomy(name: &str) -> Expr {
     use taxonomy_nodes::{Column, Entity};
 
-    let named = by_id_or(
-        name,
-        Expr::col((Entity, Column::Id)),
-        &[
-            Expr::col((Entity, Column::Path)),
-            Expr::col((Entity, Column::Slug)),
-            Expr::col((Entity, Column::Label)),
-        ],
-    );
+    let folded = folded_path(name);
+    let column = |column| Expr::col((Entity, column));
+    let mut named = column(Column::Path)
+        .eq(folded.as_str())
+        .or(column(Column::Slug).eq(folded.as_str()))
+        .or(column(Column::Label).eq(name));
+    if let Ok(id) = Uuid::try_parse(name) {
+        named = named.or(column(Column::Id).eq(id));
+    }
     let first = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)
@@ -93,15 +97,22 @@ pub(super) fn in_taxonomy(name: &str) -> Expr {
             Expr::col((Entity, Column::ParentId)).equals((BELOW, "id")),
         )
         .take();
-    let members = Query::select()
+    resource_id().in_subquery(members(
+        Expr::col(resource_taxonomy::Column::NodeId).in_subquery(with_descendants(first, beneath)),
+    ))
+}
+
+/// Resources at this very node.
+pub(crate) fn at_taxonomy_node(id: Uuid) -> Expr {
+    resource_id().in_subquery(members(Expr::col(resource_taxonomy::Column::NodeId).eq(id)))
+}
+
+fn members(at: Expr) -> SelectStatement {
+    Query::select()
         .column(resource_taxonomy::Column::ResourceId)
         .from(resource_taxonomy::Entity)
-        .and_where(
-            Expr::col(resource_taxonomy::Column::NodeId)
-                .in_subquery(with_descendants(first, beneath)),
-        )
-        .take();
-    resource_id().in_subquery(members)
+        .and_where(at)
+        .take()
 }
 
 /// Resources under any node.
@@ -111,6 +122,46 @@ pub(super) fn in_any_taxonomy() -> Expr {
         .from(resource_taxonomy::Entity)
         .take();
     resource_id().in_subquery(members)
+}
+
+/// Resources with this code, or with one beneath the code that has this code or label.
+pub(crate) fn in_classification(name: &str) -> Expr {
+    use classification_codes::{Column, Entity};
+
+    let column = |column| Expr::col((Entity, column));
+    let first = Query::select()
+        .column((Entity, Column::Code))
+        .from(Entity)
+        .and_where(
+            column(Column::Code)
+                .eq(name)
+                .or(column(Column::Label).eq(name)),
+        )
+        .take();
+    let beneath = Query::select()
+        .column((Entity, Column::Code))
+        .from(Entity)
+        .inner_join(BELOW, column(Column::ParentCode).equals((BELOW, "id")))
+        .take();
+    // A code that is not listed is found by itself.
+    let own = classification_code().eq(name);
+    own.or(classification_code().in_subquery(with_descendants(first, beneath)))
+}
+
+/// Resources with a code that is listed.
+pub(crate) fn in_any_classification() -> Expr {
+    let listed = Query::select()
+        .column(classification_codes::Column::Code)
+        .from(classification_codes::Entity)
+        .take();
+    // Never NULL: what has no code has none that is listed.
+    classification_code()
+        .is_not_null()
+        .and(classification_code().in_subquery(listed))
+}
+
+fn classification_code() -> Expr {
+    Expr::col((resources::Entity, resources::Column::ClassificationCode))
 }
 
 fn resource_id() -> Expr {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use entity::resources::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Value,
+};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -14,6 +16,7 @@ use super::record::{self, Resource};
 use super::{annotations, citations};
 use crate::Pharos;
 use crate::accounts::Actor;
+use crate::authorities::{self, Authorities, KnownNames, by_authorities, names_something};
 use crate::database::{
     Batcher, BulkInsert, ColumnType, Database, DatabaseError, Form, Transaction,
 };
@@ -28,6 +31,34 @@ pub struct NewResource {
     pub resource: Arc<Resource>,
     pub document: Arc<Document>,
     pub created_by: Option<Uuid>,
+    /// The fields before their names were brought into the canonical form, where that changed them.
+    given: Option<Arc<ResourceFields>>,
+    /// The authority files that the names were looked up in.
+    epoch: i64,
+}
+
+impl NewResource {
+    /// Whether the names were looked up in these authority files.
+    pub(super) fn is_of(&self, names: &KnownNames) -> bool {
+        self.epoch == names.epoch
+    }
+
+    /// Looks the names up again.
+    pub(super) fn renew(&mut self, names: &KnownNames, search: &dyn FullTextSearch) {
+        self.epoch = names.epoch;
+        let given = match &self.given {
+            Some(given) => Arc::clone(given),
+            None if names.resolve(&self.resource.fields).is_none() => return,
+            None => Arc::new(self.resource.fields.clone()),
+        };
+        let fields = names.resolve(&given).unwrap_or_else(|| (*given).clone());
+        self.document = Arc::new(search.analyse(&fields, 1));
+        self.resource = Arc::new(Resource {
+            fields,
+            ..Resource::clone(&self.resource)
+        });
+        self.given = Some(given);
+    }
 }
 
 /// Reads by id, answered together where that saves round trips.
@@ -59,55 +90,85 @@ pub(crate) fn reader(database: &Database) -> Batcher<Uuid, Option<Resource>> {
     })
 }
 
-/// Creates, written together where that saves round trips. When a shared write fails, each is written alone, so that
-/// only the one at fault fails.
+/// Creates, written together where that saves round trips; each answers with what was stored. When a shared write fails,
+/// each is written alone, so that only the one at fault fails.
 pub(crate) fn creator(
     database: &Database,
     search: Arc<dyn FullTextSearch>,
-) -> Batcher<NewResource, ()> {
+    authorities: Arc<Authorities>,
+) -> Batcher<NewResource, Arc<Resource>> {
     let database_for_batches = database.clone();
     database.batcher(2, move |batch: Vec<NewResource>| {
-        let database = database_for_batches.clone();
-        let search = Arc::clone(&search);
+        let creator = Creator {
+            database: database_for_batches.clone(),
+            search: Arc::clone(&search),
+            authorities: Arc::clone(&authorities),
+        };
         async move {
-            let together = insert(&database, &search, batch.clone()).await;
-            let nobody_is_at_fault = match &together {
-                Ok(()) => true,
-                Err(Error::Database(error)) => error.is_passing(),
-                Err(_) => false,
+            let batch = Arc::new(batch);
+            let together = creator.insert(Arc::clone(&batch)).await;
+            let error = match together {
+                Ok(stored) => return stored.into_iter().map(Ok).collect(),
+                Err(error) => error,
             };
+            let nobody_is_at_fault = matches!(&error, Error::Database(error) if error.is_passing());
             if batch.len() == 1 || nobody_is_at_fault {
-                return batch.iter().map(|_| together.clone()).collect();
+                return batch.iter().map(|_| Err(error.clone())).collect();
             }
             let mut results = Vec::with_capacity(batch.len());
-            for one in batch {
-                results.push(insert(&database, &search, vec![one]).await);
+            for one in &*batch {
+                let stored = creator.insert(Arc::new(vec![one.clone()])).await;
+                results.push(stored.and_then(|stored| {
+                    let only = stored.into_iter().next();
+                    only.ok_or_else(|| Error::Internal("a create stored nothing".to_owned()))
+                }));
             }
             results
         }
     })
 }
 
-async fn insert(
-    database: &Database,
-    search: &Arc<dyn FullTextSearch>,
-    batch: Vec<NewResource>,
-) -> Result<(), Error> {
-    let (search, batch) = (Arc::clone(search), Arc::new(batch));
-    database
-        .write(move |transaction| {
-            let (search, batch) = (Arc::clone(&search), Arc::clone(&batch));
-            async move { insert_all(&transaction, &*search, &batch).await }
-        })
-        .await
+struct Creator {
+    database: Database,
+    search: Arc<dyn FullTextSearch>,
+    authorities: Arc<Authorities>,
 }
 
-/// Inserts new resources with their search documents.
+impl Creator {
+    async fn insert(&self, batch: Arc<Vec<NewResource>>) -> Result<Vec<Arc<Resource>>, Error> {
+        by_authorities(&self.database, &self.authorities, |names| {
+            let mut batch = Arc::clone(&batch);
+            if !batch.iter().all(|new| new.is_of(&names)) {
+                for new in Arc::make_mut(&mut batch) {
+                    new.renew(&names, &*self.search);
+                }
+            }
+            let search = Arc::clone(&self.search);
+            self.database.write(move |transaction| {
+                let (search, batch) = (Arc::clone(&search), Arc::clone(&batch));
+                async move {
+                    insert_all(&transaction, &*search, &batch).await?;
+                    Ok(batch.iter().map(|new| Arc::clone(&new.resource)).collect())
+                }
+            })
+        })
+        .await
+    }
+}
+
+/// Inserts new resources with their search documents. It fails with [`DatabaseError::Outdated`] when the authority files
+/// are not what they were when the names were looked up.
 pub(crate) async fn insert_all(
     transaction: &Transaction,
     search: &dyn FullTextSearch,
     batch: &[NewResource],
 ) -> Result<(), Error> {
+    let named = batch
+        .iter()
+        .filter(|new| names_something(&new.resource.fields));
+    let mut epochs: Vec<i64> = named.map(|new| new.epoch).collect();
+    epochs.dedup();
+    authorities::check_all(transaction, epochs).await?;
     let rows = batch
         .iter()
         .map(|new| row(&new.resource, new.created_by))
@@ -138,9 +199,7 @@ impl Pharos {
         fields: ResourceFields,
     ) -> Result<Resource, Error> {
         let new = self.new_resource(fields, Some(actor.user_id));
-        let resource = Arc::clone(&new.resource);
-        self.creates.call(new).await?;
-        Ok(Arc::unwrap_or_clone(resource))
+        self.creates.call(new).await.map(Arc::unwrap_or_clone)
     }
 
     pub(crate) fn new_resource(
@@ -150,6 +209,11 @@ impl Pharos {
     ) -> NewResource {
         let now = self.clock.now();
         let id = crate::ids::new_id(now, &*self.random);
+        let names = self.authorities.known();
+        let (fields, given) = match names.resolve(&fields) {
+            Some(resolved) => (resolved, Some(Arc::new(fields))),
+            None => (fields, None),
+        };
         let document = Arc::new(self.search.analyse(&fields, 1));
         let resource = Resource {
             id,
@@ -162,6 +226,8 @@ impl Pharos {
             resource: Arc::new(resource),
             document,
             created_by,
+            given,
+            epoch: names.epoch,
         }
     }
 
@@ -179,26 +245,32 @@ impl Pharos {
         change: Change,
     ) -> Result<Resource, Error> {
         let now = self.clock.now();
-        let search = Arc::clone(&self.search);
         let (expected, change) = (Arc::new(expected), Arc::new(change));
-        self.database
-            .write(move |transaction| {
-                let (search, expected, change) = (
-                    Arc::clone(&search),
-                    Arc::clone(&expected),
-                    Arc::clone(&change),
-                );
+        let names_change = change.touches(&["creator", "publisher", "subject"]);
+        self.by_authorities(|names| {
+            let (search, names) = (Arc::clone(&self.search), names_change.then_some(names));
+            let (expected, change) = (Arc::clone(&expected), Arc::clone(&change));
+            self.database.write(move |transaction| {
+                let (search, names) = (Arc::clone(&search), names.clone());
+                let (expected, change) = (Arc::clone(&expected), Arc::clone(&change));
                 async move {
+                    if let Some(names) = &names {
+                        authorities::check(&transaction, names.epoch).await?;
+                    }
                     let current = lock(&transaction, id).await?;
                     expected.check("resource", current.version)?;
-                    let fields = current.fields.changed(&change)?;
+                    let mut fields = current.fields.changed(&change)?;
+                    if let Some(resolved) = names.and_then(|names| names.resolve(&fields)) {
+                        fields = resolved;
+                    }
                     if fields == current.fields {
                         return Ok(current);
                     }
                     update(&transaction, &*search, current, fields, now).await
                 }
             })
-            .await
+        })
+        .await
     }
 
     /// Deletes a resource, with what hangs on it, when the stored version is an expected one.
@@ -429,6 +501,8 @@ pub(crate) async fn find_where(
 ) -> Result<Vec<Resource>, Error> {
     let found = Entity::find()
         .filter(condition)
+        // Always in one order: two who lock the same rows wait for one another, and never both.
+        .order_by_asc(Column::Id)
         .lock_exclusive()
         .all(transaction)
         .await

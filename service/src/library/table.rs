@@ -18,7 +18,7 @@ const fn text(name: &'static str) -> Field {
     field(name, Holds::Text).nullable()
 }
 
-pub(crate) const FIELDS: [Field; 27] = [
+pub(crate) const FIELDS: [Field; 28] = [
     field("id", Holds::Id).sortable(),
     field("title", Holds::Text).sortable(),
     text("description"),
@@ -46,6 +46,7 @@ pub(crate) const FIELDS: [Field; 27] = [
     field("updated_at", Holds::Time).sortable(),
     field("collection", Holds::Related(COLLECTION)),
     field("taxonomy", Holds::Related(TAXONOMY)),
+    field("classification", Holds::Related(CLASSIFICATION)),
 ];
 
 /// A collection that the resource is in.
@@ -60,4 +61,11 @@ const TAXONOMY: Related = Related {
     within: |name, _| related::in_taxonomy(name),
     named: |name, _| related::in_taxonomy(name),
     any: |_| related::in_any_taxonomy(),
+};
+
+/// A listed code of the classification, or one beneath it.
+const CLASSIFICATION: Related = Related {
+    within: |name, _| related::in_classification(name),
+    named: |name, _| related::in_classification(name),
+    any: |_| related::in_any_classification(),
 };

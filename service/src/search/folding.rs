@@ -26,7 +26,39 @@ pub fn spelling(word: &str) -> String {
 
 /// NFKC in lower case without accents and apostrophes, cut to a bounded length.
 pub fn fold(word: &str) -> String {
-    let mut folded: String = if word.is_ascii() {
+    let mut folded = fold_whole(word);
+    if folded.len() > LONGEST_TERM {
+        let mut end = LONGEST_TERM;
+        while !folded.is_char_boundary(end) {
+            end -= 1;
+        }
+        folded.truncate(end);
+    }
+    folded
+}
+
+/// A name as it is compared: its words folded, single spaces between. A name of nothing that counts stays as it is.
+pub fn fold_name(name: &str) -> String {
+    let mut folded = String::with_capacity(name.len());
+    for word in name.split_whitespace() {
+        let word = fold_whole(word);
+        if !word.is_empty() {
+            if !folded.is_empty() {
+                folded.push(' ');
+            }
+            folded.push_str(&word);
+        }
+    }
+    if folded.is_empty() {
+        name.trim().to_owned()
+    } else {
+        folded
+    }
+}
+
+/// NFKC in lower case without accents and apostrophes.
+fn fold_whole(word: &str) -> String {
+    if word.is_ascii() {
         word.bytes()
             .filter(|byte| byte.is_ascii_graphic() && *byte != b'\'')
             .map(|byte| char::from(byte.to_ascii_lowercase()))
@@ -52,15 +84,7 @@ pub fn fold(word: &str) -> String {
             }
         }
         plain.nfc().collect()
-    };
-    if folded.len() > LONGEST_TERM {
-        let mut end = LONGEST_TERM;
-        while !folded.is_char_boundary(end) {
-            end -= 1;
-        }
-        folded.truncate(end);
     }
-    folded
 }
 
 /// Marks that a reader may leave out. Those of Thai, the Indic scripts and kana are letters of their own.
@@ -102,6 +126,17 @@ pub fn is_apostrophe(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_accents_and_spacing() {
+        for name in ["Gödel, Kurt", " GODEL,\u{a0} kurt ", "Go\u{308}del, Kurt"] {
+            assert_eq!(fold_name(name), "godel, kurt");
+        }
+        assert_ne!(fold_name("Gödel Kurt"), fold_name("Gödel, Kurt"));
+        assert_eq!(fold_name(" \u{301} "), "\u{301}");
+        let long = "x".repeat(400);
+        assert_eq!(fold_name(&long), long);
+    }
 
     #[test]
     fn a_spelling_keeps_its_accents() {

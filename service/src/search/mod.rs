@@ -46,7 +46,7 @@ pub use self::candidates::{Candidates, TokenQuery};
 pub use self::completions::{Completion, CompletionKind};
 pub use self::document::{Document, FACETS, Facet, analyse};
 pub use self::drift::{SearchDrift, search_drift};
-pub use self::folding::fold;
+pub use self::folding::{fold, fold_name};
 pub use self::languages::primary_language;
 pub use self::query::{Atom, Clause, MatchMode, Occurs, Query, parse};
 pub use self::rebuild::RebuildReport;

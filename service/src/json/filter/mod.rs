@@ -16,7 +16,7 @@ mod value;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
 
 use self::compiler::Compiler;
-use super::{JsonColumn, JsonPath, Lookup, Lookups};
+use super::{JsonColumn, JsonPath, JsonTest, Lookup, Lookups};
 use crate::Pharos;
 use crate::accounts::Viewer;
 use crate::error::{Error, Fault};
@@ -116,6 +116,16 @@ impl Pharos {
         match compiled.lookups {
             Some(lookups) => self.narrow(compiled.condition, &lookups, reach).await,
             None => Ok(compiled.condition),
+        }
+    }
+
+    /// The condition for resources with this subject.
+    pub(crate) async fn has_subject(&self, subject: &str, reach: Reach) -> Result<Expr, Error> {
+        let test = JsonTest::Has(JsonPath::new(), subject.into());
+        let condition = self.json.passes(JsonColumn::Subject, &test);
+        match self.json.lookups(JsonColumn::Subject, &test) {
+            Some(lookups) => self.narrow(condition, &lookups, reach).await,
+            None => Ok(condition),
         }
     }
 

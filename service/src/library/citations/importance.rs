@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::VIEW;
 use super::pagerank::{Rank, pagerank};
 use crate::Pharos;
-use crate::database::{BulkInsert, ColumnType, DatabaseError, Form, FromRow, Row};
+use crate::database::{BulkInsert, ColumnType, DatabaseError, Form, FromRow, Row, Turn};
 use crate::error::Error;
 use crate::lists::{Field, Holds, ListRequest, Listed, Page, Source, Table, all_rows};
 use crate::time::rfc3339;
@@ -22,8 +22,6 @@ use crate::time::rfc3339;
 const ATTEMPTS: usize = 3;
 /// Rows that are written with one statement.
 const BATCH_ROWS: usize = 5_000;
-/// Names the computation among those that wait for each other.
-const COMPUTATION: i64 = 7_237_120_350;
 
 /// How important a resource is among those that cite each other.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -153,7 +151,7 @@ impl Pharos {
                 let ranks = Arc::clone(&ranks);
                 async move {
                     transaction
-                        .serialise(COMPUTATION)
+                        .take_turn(Turn::Importance)
                         .await
                         .map_err(DatabaseError::from)?;
                     Entity::delete_many()

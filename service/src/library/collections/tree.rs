@@ -17,7 +17,7 @@ use super::access::{Access, lock, visible};
 use super::{COLLECTIONS, Collection, CollectionFields, FIELDS, not_found};
 use crate::Pharos;
 use crate::accounts::Actor;
-use crate::database::{DatabaseError, Transaction};
+use crate::database::{DatabaseError, Transaction, Turn};
 use crate::error::Error;
 use crate::json::Change;
 use crate::lists::{Field, ListRequest, Page, Source, all_rows};
@@ -233,7 +233,7 @@ async fn begin_shaping(transaction: &Transaction, id: Uuid) -> Result<Uuid, Erro
     let owner = owner.ok_or_else(|| not_found(id))?;
     let (high, low) = owner.as_u64_pair();
     transaction
-        .serialise((high ^ low).cast_signed())
+        .take_turn(Turn::Collections((high ^ low).cast_signed()))
         .await
         .map_err(DatabaseError::from)?;
     Ok(owner)
