@@ -238,13 +238,18 @@ pub async fn drop_json_lookup(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     Ok(())
 }
 
-/// How many segments of one size SQLite's token indexes merge at once.
-pub async fn set_token_merges(manager: &SchemaManager<'_>, segments: u8) -> Result<(), DbErr> {
+/// How SQLite's token indexes merge their segments.
+pub async fn set_token_merges(
+    manager: &SchemaManager<'_>,
+    settings: [(&str, u8); 3],
+) -> Result<(), DbErr> {
     if let Dialect::Sqlite = Dialect::of(manager)? {
         for index in ["search_index", "json_index"] {
-            let set =
-                format!("INSERT INTO {index} ({index}, rank) VALUES ('automerge', {segments})");
-            run(manager, &set).await?;
+            for (setting, value) in settings {
+                let set =
+                    format!("INSERT INTO {index} ({index}, rank) VALUES ('{setting}', {value})");
+                run(manager, &set).await?;
+            }
         }
     }
     Ok(())

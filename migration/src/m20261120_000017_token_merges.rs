@@ -1,5 +1,5 @@
-// SQLite's token indexes merge what was written more seldom: each merge of few segments writes tokens again, and looking
-// a token up in twice as many takes little more.
+// SQLite's token indexes no longer merge by themselves, which they do in bursts that other writes wait for: the writer has
+// them merge a little with each group.
 
 use sea_orm_migration::prelude::*;
 
@@ -11,11 +11,19 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        set_token_merges(manager, 8).await
+        set_token_merges(
+            manager,
+            [("automerge", 0), ("crisismerge", 64), ("usermerge", 8)],
+        )
+        .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // FTS5's default.
-        set_token_merges(manager, 4).await
+        // FTS5's defaults.
+        set_token_merges(
+            manager,
+            [("automerge", 4), ("crisismerge", 16), ("usermerge", 4)],
+        )
+        .await
     }
 }

@@ -84,8 +84,14 @@ impl SqliteConnection {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "recursive_triggers", true)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        // In KiB when negative: small on purpose, the operating system caches the file too.
-        connection.pragma_update(None, "cache_size", -4_000)?;
+        // In KiB when negative. Readers get by with little, for they read what the operating system caches; a writer
+        // whose changed pages do not fit writes them twice, and reads back from the log what it does not keep.
+        let cache = if access == Access::Read {
+            -4_000
+        } else {
+            -32_000
+        };
+        connection.pragma_update(None, "cache_size", cache)?;
         // Reads come from the operating system's cache without a copy.
         connection.pragma_update(None, "mmap_size", MAPPED_BYTES)?;
         // Without this, binding a LIMIT or a range anew would prepare the statement anew.

@@ -7,6 +7,7 @@
 //! of its own, and only those that fail by themselves fail.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -319,8 +320,14 @@ impl Group {
     /// Runs what the units have left for the end, and commits.
     fn commit(&self) -> Result<(), DatabaseError> {
         let deferred = std::mem::take(&mut *self.deferred.lock());
+        let mut merges: BTreeMap<&'static str, i64> = BTreeMap::new();
         for row in deferred {
+            *merges.entry(row.merge).or_default() += 1;
             self.write_deferred(row)?;
+        }
+        for (merge, rows) in merges {
+            self.connection
+                .execute(&statement(merge, [Value::from(rows / 2 + 1)]))?;
         }
         self.connection.control("COMMIT")
     }
@@ -350,4 +357,8 @@ impl Group {
             tracing::error!(%error, "cannot roll a transaction back");
         }
     }
+}
+
+fn statement<const N: usize>(sql: &'static str, values: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, values)
 }

@@ -20,7 +20,7 @@ const FEWEST_DOCUMENTS: u32 = 2;
 /// A term in a larger share of the library says too little.
 const LARGEST_SHARE: f64 = 0.2;
 /// Matches that are moved at most.
-const MOVED_DOCUMENTS: usize = 300;
+const MOVED_DOCUMENTS: usize = 200;
 /// Words of matches that are looked at, at most: fewer matches are moved when they are long.
 const MOVED_WORDS: usize = 60_000;
 

@@ -24,9 +24,21 @@ const INSERT: BulkInsert = BulkInsert {
     computed: &[("changed", NEXT_CHANGE)],
 };
 
-const INSERT_TOKENS: &str = "INSERT OR REPLACE INTO search_index (rowid, tokens) VALUES (?1, ?2)";
-const INSERT_JSON_TOKENS: &str =
-    "INSERT OR REPLACE INTO json_index (rowid, tokens) VALUES (?1, ?2)";
+/// How a token index is written and merged.
+struct TokenIndex {
+    insert: &'static str,
+    merge: &'static str,
+}
+
+const SEARCH_INDEX: TokenIndex = TokenIndex {
+    insert: "INSERT OR REPLACE INTO search_index (rowid, tokens) VALUES (?1, ?2)",
+    merge: "INSERT INTO search_index (search_index, rank) VALUES ('merge', ?1)",
+};
+
+const JSON_INDEX: TokenIndex = TokenIndex {
+    insert: "INSERT OR REPLACE INTO json_index (rowid, tokens) VALUES (?1, ?2)",
+    merge: "INSERT INTO json_index (json_index, rank) VALUES ('merge', ?1)",
+};
 
 /// The index over JSON goes with the document, because it is kept under the document's number.
 pub(super) struct SqliteSearch {
@@ -127,7 +139,7 @@ impl FullTextSearch for SqliteSearch {
 /// deleted.
 fn defer_tokens(
     transaction: &Transaction,
-    insert: &'static str,
+    index: &TokenIndex,
     id: Uuid,
     version: i64,
     tokens: String,
@@ -138,8 +150,9 @@ fn defer_tokens(
             "SELECT doc FROM search_documents WHERE resource_id = ?1 AND version = ?2",
             [Value::from(id), Value::from(version)],
         ),
-        insert,
+        insert: index.insert,
         text: tokens,
+        merge: index.merge,
     })
 }
 
@@ -164,7 +177,7 @@ async fn index_document(
     let version = document.version;
     defer_tokens(
         transaction,
-        INSERT_TOKENS,
+        &SEARCH_INDEX,
         id,
         version,
         document.tokens.join(" "),
@@ -172,7 +185,7 @@ async fn index_document(
     let Some(tokens) = &document.json_tokens else {
         return Ok(());
     };
-    defer_tokens(transaction, INSERT_JSON_TOKENS, id, version, tokens.clone())?;
+    defer_tokens(transaction, &JSON_INDEX, id, version, tokens.clone())?;
     let listed = Statement::from_sql_and_values(
         transaction.get_database_backend(),
         "DELETE FROM json_unindexed WHERE resource_id = ?1",
