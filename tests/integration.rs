@@ -23,6 +23,7 @@ mod export;
 mod filters;
 mod freshness;
 mod house_rules;
+mod idempotency;
 mod import;
 mod index_care;
 mod json_index;

@@ -21,7 +21,7 @@ matrix![
     what_hangs_on_a_resource_goes_with_it,
 ];
 
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 26] = [
     "ab_test_experiments",
     "annotations",
     "api_keys",
@@ -35,6 +35,7 @@ const TABLES: [&str; 25] = [
     "discovery_hypotheses",
     "graph_edges",
     "graph_embeddings",
+    "idempotency_keys",
     "model_versions",
     "prediction_logs",
     "recommendation_feedback",

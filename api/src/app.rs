@@ -17,7 +17,8 @@ use utoipa::OpenApi;
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::openapi::Document;
+use crate::idempotency;
+use crate::openapi::{self, Document};
 use crate::problem::Problem;
 use crate::routes::{health, keys, pages, resources, search, users};
 
@@ -50,9 +51,10 @@ pub fn serve(
 
 /// The OpenAPI document of everything that is mounted.
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
-    mounted(App::new().into_utoipa_app().openapi(Document::openapi()))
-        .split_for_parts()
-        .1
+    let app = App::new().into_utoipa_app().openapi(Document::openapi());
+    let mut document = mounted(app).split_for_parts().1;
+    openapi::complete(&mut document);
+    document
 }
 
 fn mounted<T>(app: utoipa_actix_web::UtoipaApp<T>) -> utoipa_actix_web::UtoipaApp<T>
@@ -101,7 +103,8 @@ fn build(
         .wrap(from_fn(around))
         .app_data(pharos)
         .into_utoipa_app();
-    let (app, document) = mounted(app.openapi(Document::openapi())).split_for_parts();
+    let (app, mut document) = mounted(app.openapi(Document::openapi())).split_for_parts();
+    openapi::complete(&mut document);
     let app = app
         .app_data(Data::new(Paths::of(&document)))
         .service(pages::show_home)
@@ -123,7 +126,14 @@ async fn around(
         request_id: Arc::clone(&request_id),
     };
     // Errors of handlers and extractors are responses already; the request must not be held here meanwhile.
-    let mut response = attributed(origin, next.call(request)).await?;
+    let mut response = if idempotency::concerns(&request) {
+        let once = attributed(origin, idempotency::once(request, next));
+        once.await?.map_into_right_body()
+    } else {
+        attributed(origin, next.call(request))
+            .await?
+            .map_into_left_body()
+    };
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
@@ -19,6 +21,9 @@ use crate::problem::Problem;
 
 /// Bytes of a JSON body at most.
 pub const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// Bytes that are set aside at once for a body that is announced.
+const BELIEVED_LENGTH: usize = 64 * 1024;
 
 /// A JSON body of a bounded size.
 pub struct JsonBody(pub Json);
@@ -63,12 +68,7 @@ fn read_json(
     accepted: &'static [&'static str],
 ) -> Pin<Box<dyn Future<Output = Result<Json, Problem>>>> {
     let media_type = media_type(request);
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse::<usize>().ok());
-    let mut payload = payload.take();
+    let (request, mut payload) = (request.clone(), payload.take());
     Box::pin(async move {
         if !media_type.is_some_and(|found| accepted.contains(&found.as_str())) {
             return Err(Problem::new(
@@ -77,25 +77,69 @@ fn read_json(
                 "send the body as `Content-Type: application/json`",
             ));
         }
-        if announced.is_some_and(|length| length > LARGEST_BODY) {
+        parse_json(&read_body(&request, &mut payload).await?)
+    })
+}
+
+/// A whole body of a bounded size.
+pub async fn read_body(request: &HttpRequest, payload: &mut Payload) -> Result<Vec<u8>, Problem> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse::<usize>().ok());
+    refuse_encoding(request)?;
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Err(too_large());
+    }
+    // What is announced is believed when it has come.
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(BELIEVED_LENGTH));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(unreadable_body)?;
+        if bytes.len() + chunk.len() > LARGEST_BODY {
             return Err(too_large());
         }
-        let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| {
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "unreadable_body",
-                    format!("the body cannot be read: {error}"),
-                )
-            })?;
-            if bytes.len() + chunk.len() > LARGEST_BODY {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        parse_json(&bytes)
-    })
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Why a body did not come whole.
+pub fn unreadable_body(error: PayloadError) -> Problem {
+    let slow =
+        matches!(&error, PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut);
+    if slow {
+        return Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "slow_body",
+            "the body came too slowly",
+        );
+    }
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "unreadable_body",
+        format!("the body cannot be read: {error}"),
+    )
+}
+
+/// A compressed body could be any size when it is unpacked: none is.
+pub fn refuse_encoding(request: &HttpRequest) -> Result<(), Problem> {
+    let encoded = request
+        .headers()
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if !encoded {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_encoding",
+        "send the body without Content-Encoding",
+    )
+    .with_header(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    ))
 }
 
 fn media_type(request: &HttpRequest) -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod app;
 mod caller;
+mod idempotency;
 mod input;
 mod openapi;
 mod output;

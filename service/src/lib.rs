@@ -6,6 +6,7 @@ mod cursor;
 pub mod database;
 pub mod error;
 pub mod evaluation;
+pub mod idempotency;
 mod ids;
 pub mod json;
 mod known;
@@ -29,6 +30,7 @@ use accounts::{CreatedKey, KeyUse, LastUses, NewKey, NewUser, Role};
 use clock::{Clock, SystemClock};
 use cursor::Cursors;
 use database::{Batcher, Database, DatabaseError, DatabaseOptions, DatabaseUrl};
+use idempotency::Attempts;
 use json::JsonMatch;
 use known::Known;
 use library::{KnownResources, NewResource, Resource};
@@ -78,6 +80,7 @@ pub struct Pharos {
     /// Brings `memory` up to date with everything committed before the call.
     pub(crate) follow: Batcher<(), ()>,
     pub(crate) words: Words,
+    pub(crate) attempts: Attempts,
 }
 
 impl Pharos {
@@ -123,6 +126,7 @@ impl Pharos {
             creates: library::creator(&database, Arc::clone(&search)),
             key_checks: accounts::checker(&database),
             last_uses: LastUses::default(),
+            attempts: Attempts::default(),
             json: json::json_match(&database),
             search,
             clock: environment.clock,

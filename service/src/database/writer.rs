@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::checkpointer::{Checkpointer, checkpoint};
 use super::error::DatabaseError;
+use super::held_write::HeldWrite;
 use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
 use super::transaction::{Deferred, Transaction};
@@ -33,7 +34,7 @@ const GROUP_TIME: Duration = Duration::from_millis(20);
 const CHECKPOINT_WHEN_IDLE: Duration = Duration::from_millis(500);
 
 /// A write in the queue, its type erased.
-trait QueuedWrite: Send {
+pub(super) trait QueuedWrite: Send {
     /// Runs the unit and keeps its result; tells whether it succeeded.
     fn run(&mut self, transaction: Transaction) -> bool;
 
@@ -61,18 +62,7 @@ where
     Fut: Future<Output = Result<T, Error>>,
 {
     fn run(&mut self, transaction: Transaction) -> bool {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            observe::sync_attributed(self.origin.clone(), || {
-                (self.work)(transaction).now_or_never()
-            })
-        }));
-        let result = match outcome {
-            Ok(Some(result)) => result,
-            Ok(None) => Err(Error::Internal(
-                "a write waited for something other than its transaction".to_owned(),
-            )),
-            Err(_) => Err(Error::Internal("a write panicked".to_owned())),
-        };
+        let result = run_now(self.origin.clone(), || (self.work)(transaction));
         let succeeded = result.is_ok();
         self.result = Some(result);
         succeeded
@@ -95,9 +85,30 @@ where
     }
 }
 
+/// Runs a unit to its end on this thread.
+pub(super) fn run_now<T, Fut>(
+    origin: Option<Origin>,
+    work: impl FnOnce() -> Fut,
+) -> Result<T, Error>
+where
+    Fut: Future<Output = Result<T, Error>>,
+{
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        observe::sync_attributed(origin, || work().now_or_never())
+    }));
+    match outcome {
+        Ok(Some(result)) => result,
+        Ok(None) => Err(Error::Internal(
+            "a write waited for something other than its transaction".to_owned(),
+        )),
+        Err(_) => Err(Error::Internal("a write panicked".to_owned())),
+    }
+}
+
 /// The writer's thread, seen from outside.
 pub(super) struct Writer {
     queue: SyncSender<Box<dyn QueuedWrite>>,
+    connection: Arc<SqliteConnection>,
 }
 
 impl Writer {
@@ -108,12 +119,14 @@ impl Writer {
         acquire_timeout: Duration,
     ) -> Result<Self, DatabaseError> {
         let (queue, receiver) = sync_channel(QUEUE_LENGTH);
-        let group = Group::new(connection, acquire_timeout)?;
+        connection.wait_for_locks(acquire_timeout)?;
+        let connection = Arc::new(connection);
+        let group = Group::new(Arc::clone(&connection), acquire_timeout);
         std::thread::Builder::new()
             .name("pharos-writer".to_owned())
             .spawn(move || group.serve(&receiver, checkpointer))
             .map_err(|error| DatabaseError::Other(format!("cannot start the writer: {error}")))?;
-        Ok(Self { queue })
+        Ok(Self { queue, connection })
     }
 
     /// Queues a unit and waits until it is on disk or has failed.
@@ -131,19 +144,26 @@ impl Writer {
             queued_at: Instant::now(),
             origin: observe::current(),
         };
-        self.queue
-            .try_send(Box::new(unit))
-            .map_err(|error| match error {
-                TrySendError::Full(_) => {
-                    DatabaseError::Busy("the writer's queue is full".to_owned())
-                }
-                TrySendError::Disconnected(_) => {
-                    DatabaseError::Unavailable("the writer has stopped".to_owned())
-                }
-            })?;
+        self.enqueue(Box::new(unit))?;
         answer
             .await
             .map_err(|_| DatabaseError::Unavailable("the writer has stopped".to_owned()))?
+    }
+
+    /// Queues a write that stays open and is told piece by piece what to do.
+    pub(super) fn hold(&self) -> Result<HeldWrite, DatabaseError> {
+        let (held, unit) = HeldWrite::new(Arc::clone(&self.connection));
+        self.enqueue(Box::new(unit))?;
+        Ok(held)
+    }
+
+    fn enqueue(&self, unit: Box<dyn QueuedWrite>) -> Result<(), DatabaseError> {
+        self.queue.try_send(unit).map_err(|error| match error {
+            TrySendError::Full(_) => DatabaseError::Busy("the writer's queue is full".to_owned()),
+            TrySendError::Disconnected(_) => {
+                DatabaseError::Unavailable("the writer has stopped".to_owned())
+            }
+        })
     }
 }
 
@@ -155,17 +175,15 @@ struct Group {
 }
 
 impl Group {
-    fn new(connection: SqliteConnection, acquire_timeout: Duration) -> Result<Self, DatabaseError> {
-        connection.wait_for_locks(acquire_timeout)?;
-        let connection = Arc::new(connection);
+    fn new(connection: Arc<SqliteConnection>, acquire_timeout: Duration) -> Self {
         let deferred = Deferred::default();
         let transaction = Transaction::on_sqlite(Arc::clone(&connection), Arc::clone(&deferred));
-        Ok(Self {
+        Self {
             connection,
             transaction,
             deferred,
             acquire_timeout,
-        })
+        }
     }
 
     fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>, mut checkpointer: Checkpointer) {
