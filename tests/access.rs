@@ -21,6 +21,9 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("check_readiness", Need::Nothing),
     ("list_resources", Need::Scope("library:read")),
     ("create_resource", Need::Scope("library:write")),
+    ("create_resources", Need::Scope("library:write")),
+    ("export_resources", Need::Scope("library:read")),
+    ("delete_resources", Need::Scope("library:write")),
     ("find_resource", Need::Scope("library:read")),
     ("patch_resource", Need::Scope("library:write")),
     ("delete_resource", Need::Scope("library:write")),
@@ -102,6 +105,13 @@ async fn call(client: &Client, method: &str, path: &str) -> Reply {
     let request = client.request(&method.to_uppercase(), &path);
     match method {
         "get" => request.send().await,
+        _ if path.ends_with("/batch") => {
+            request
+                .header("content-type", "application/x-ndjson")
+                .body("")
+                .send()
+                .await
+        }
         _ => {
             request
                 .header("if-match", "*")

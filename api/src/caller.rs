@@ -13,6 +13,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use service::accounts::{Actor, Scope};
 use service::{Error, Pharos};
 
+use crate::gate;
 use crate::idempotency::IDEMPOTENCY_KEY;
 use crate::problem::Problem;
 
@@ -58,7 +59,20 @@ pub async fn authenticate(request: &HttpRequest) -> Result<Actor, Problem> {
 async fn authenticate_now(request: &HttpRequest) -> Result<Actor, Problem> {
     let pharos = request.app_data::<Data<Pharos>>();
     let pharos = pharos.ok_or_else(|| Error::Internal("the server has no library".to_owned()))?;
-    Ok(pharos.authenticate(&bearer(request)?).await?)
+    let secret = bearer(request)?;
+    let gate = gate::of(request);
+    if let Some(gate) = gate {
+        gate.before_key(request, &secret)?;
+    }
+    let found = pharos.authenticate(&secret).await;
+    if let Some(gate) = gate {
+        match &found {
+            Ok(actor) => gate.good_key(request, &secret, actor)?,
+            Err(Error::Unauthenticated(_)) => gate.refused_key(request, &secret),
+            Err(_) => {}
+        }
+    }
+    Ok(found?)
 }
 
 /// The secret that the request carries.
@@ -86,7 +100,5 @@ pub fn bearer(request: &HttpRequest) -> Result<String, Problem> {
 
 /// Where the request comes from.
 pub fn address(request: &HttpRequest) -> String {
-    request
-        .peer_addr()
-        .map_or_else(String::new, |address| address.ip().to_string())
+    gate::of(request).map_or_else(String::new, |gate| gate.address(request).to_string())
 }

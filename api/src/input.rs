@@ -142,7 +142,8 @@ pub fn refuse_encoding(request: &HttpRequest) -> Result<(), Problem> {
     ))
 }
 
-fn media_type(request: &HttpRequest) -> Option<String> {
+/// What the body is declared as, in lower case and without parameters.
+pub fn media_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
     value
         .split(';')
@@ -158,7 +159,7 @@ fn too_large() -> Problem {
     )
 }
 
-fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
+pub fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
     let malformed =
         |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
     if bytes.is_empty() {
@@ -273,6 +274,34 @@ impl Members {
             _ => {
                 self.fault(name, "type", "expected true or false");
                 None
+            }
+        }
+    }
+
+    /// A whole number from 0 on that must be there.
+    pub fn required_count(&mut self, name: &'static str, most: u64) -> u64 {
+        let expected = format!("expected a whole number from 0 to {most}");
+        let Some(value) = self.take(name) else {
+            self.fault(name, "required", "a number is needed");
+            return 0;
+        };
+        // 3.0 is whole, too.
+        let whole = value.as_u64().or_else(|| {
+            value
+                .as_f64()
+                .filter(|number| number.fract() == 0.0 && (0.0..=1e15).contains(number))
+                .map(|number| number as u64)
+        });
+        match whole {
+            Some(count) if count <= most => count,
+            _ => {
+                let code = if value.is_number() {
+                    "out_of_range"
+                } else {
+                    "type"
+                };
+                self.fault(name, code, expected);
+                0
             }
         }
     }

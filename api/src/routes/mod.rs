@@ -1,5 +1,6 @@
 //! The operations, a file a subject.
 
+pub mod bulk;
 pub mod health;
 pub mod keys;
 pub mod pages;

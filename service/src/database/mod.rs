@@ -17,6 +17,7 @@ mod options;
 mod pending_lists;
 mod postgres_driver;
 mod postgres_transaction;
+mod pour;
 mod readers;
 mod row;
 mod scratch;
@@ -65,6 +66,7 @@ struct Inner {
     engine: Engine,
     indexes_json: bool,
     runtime: tokio::runtime::Handle,
+    pours: Arc<tokio::sync::Semaphore>,
 }
 
 enum Engine {
@@ -96,6 +98,7 @@ impl Database {
             engine,
             indexes_json: options.json_index,
             runtime: tokio::runtime::Handle::current(),
+            pours: Arc::new(tokio::sync::Semaphore::new(pour::at_once(options))),
         };
         Ok(Self {
             inner: Arc::new(inner),

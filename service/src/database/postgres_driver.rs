@@ -29,7 +29,7 @@ const CHECK_AFTER_IDLING: Duration = Duration::from_secs(10);
 pub(super) struct PostgresPool {
     pub(super) connection: DatabaseConnection,
     pending_lists: PendingLists,
-    observer: Arc<Observer>,
+    pub(super) observer: Arc<Observer>,
     random: Arc<dyn Random>,
 }
 

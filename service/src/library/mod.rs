@@ -1,5 +1,6 @@
 //! Resources: what the library holds.
 
+mod bulk;
 mod export;
 mod fields;
 mod import;
@@ -8,6 +9,7 @@ mod record;
 mod resources;
 mod rows;
 
+pub use self::bulk::MOST_DELETED;
 pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportReport, Reject};
 pub use self::list::{DEFAULT_LIMIT, LARGEST_LIMIT, ListRequest, Page};

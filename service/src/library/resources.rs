@@ -79,8 +79,7 @@ pub(crate) fn reader(database: &Database) -> Batcher<Uuid, Option<Resource>> {
     })
 }
 
-/// Creates, written together where that saves round trips. When a shared write fails, each is written alone, so that
-/// only the one at fault fails.
+/// Creates, written together where that saves round trips.
 pub(crate) fn creator(
     database: &Database,
     search: Arc<dyn FullTextSearch>,
@@ -89,23 +88,33 @@ pub(crate) fn creator(
     database.batcher(2, move |batch: Vec<NewResource>| {
         let database = database_for_batches.clone();
         let search = Arc::clone(&search);
-        async move {
-            let together = insert(&database, &search, batch.clone()).await;
-            let nobody_is_at_fault = match &together {
-                Ok(()) => true,
-                Err(Error::Database(error)) => error.is_passing(),
-                Err(_) => false,
-            };
-            if batch.len() == 1 || nobody_is_at_fault {
-                return batch.iter().map(|_| together.clone()).collect();
-            }
-            let mut results = Vec::with_capacity(batch.len());
-            for one in batch {
-                results.push(insert(&database, &search, vec![one]).await);
-            }
-            results
-        }
+        async move { insert_each(&database, &search, batch).await }
     })
+}
+
+/// Inserts new resources together; when that fails, each alone, so that only the one at fault fails.
+pub(super) async fn insert_each(
+    database: &Database,
+    search: &Arc<dyn FullTextSearch>,
+    batch: Vec<NewResource>,
+) -> Vec<Result<(), Error>> {
+    if batch.is_empty() {
+        return Vec::new();
+    }
+    let together = insert(database, search, batch.clone()).await;
+    let nobody_is_at_fault = match &together {
+        Ok(()) => true,
+        Err(Error::Database(error)) => error.is_passing(),
+        Err(_) => false,
+    };
+    if batch.len() == 1 || nobody_is_at_fault {
+        return batch.iter().map(|_| together.clone()).collect();
+    }
+    let mut results = Vec::with_capacity(batch.len());
+    for one in batch {
+        results.push(insert(database, search, vec![one]).await);
+    }
+    results
 }
 
 async fn insert(
