@@ -178,6 +178,26 @@ async fn throw(client: &Client, bomb: &Bomb) -> (String, Duration) {
     (reply.chars().skip(at).take(3).collect(), took)
 }
 
+/// Runs `work` and tells by how many kilobytes the process has grown at most meanwhile.
+async fn watched<T>(process: u32, work: impl Future<Output = T>) -> (T, i64) {
+    let before = resident(process);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let watching = tokio::task::spawn_blocking({
+        let is_over = Arc::clone(&is_over);
+        move || {
+            let mut most = before;
+            while !is_over.load(Ordering::Relaxed) {
+                most = most.max(resident(process));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            most
+        }
+    });
+    let result = work.await;
+    is_over.store(true, Ordering::Relaxed);
+    (result, watching.await.unwrap() - before)
+}
+
 async fn bombs(backend: Backend) {
     let scratch = Scratch::empty(backend).await;
     let mut server = Process::start(&scratch.url).await;
@@ -192,29 +212,23 @@ async fn bombs(backend: Backend) {
     let process = server.id();
     for bomb in arsenal(&admin) {
         let before = resident(process);
-        let is_over = Arc::new(AtomicBool::new(false));
-        let watching = tokio::task::spawn_blocking({
-            let is_over = Arc::clone(&is_over);
-            move || {
-                let mut most = 0;
-                while !is_over.load(Ordering::Relaxed) {
-                    most = most.max(resident(process));
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                most
+        let (alone, grown_alone) = watched(process, async {
+            let mut throws = Vec::new();
+            for _ in 0..ROUNDS {
+                throws.push(throw(&admin, &bomb).await);
             }
-        });
-        let mut alone = Vec::new();
-        for _ in 0..ROUNDS {
-            alone.push(throw(&admin, &bomb).await);
-        }
-        let mut together = Vec::new();
-        for _ in 0..ROUNDS {
-            let throws = (0..AT_ONCE).map(|_| throw(&admin, &bomb));
-            together.extend(futures_util::future::join_all(throws).await);
-        }
-        is_over.store(true, Ordering::Relaxed);
-        let most = watching.await.unwrap();
+            throws
+        })
+        .await;
+        let (together, grown_together) = watched(process, async {
+            let mut throws = Vec::new();
+            for _ in 0..ROUNDS {
+                let round = (0..AT_ONCE).map(|_| throw(&admin, &bomb));
+                throws.extend(futures_util::future::join_all(round).await);
+            }
+            throws
+        })
+        .await;
         let longest =
             |throws: &[(String, Duration)]| throws.iter().map(|(_, took)| *took).max().unwrap();
         let mut statuses: Vec<&String> = alone
@@ -225,11 +239,12 @@ async fn bombs(backend: Backend) {
         statuses.sort();
         statuses.dedup();
         println!(
-            "{backend:?} {:<28} status {statuses:?}, longest alone {:>6.1} ms, {AT_ONCE} at once {:>6.1} ms, memory +{:.1} MB of {:.1} MB",
+            "{backend:?} {:<28} status {statuses:?}, alone {:>6.1} ms +{:.1} MB, {AT_ONCE} at once {:>6.1} ms +{:.1} MB, of {:.1} MB",
             bomb.name,
             longest(&alone).as_secs_f64() * 1e3,
+            grown_alone as f64 / 1024.0,
             longest(&together).as_secs_f64() * 1e3,
-            (most - before) as f64 / 1024.0,
+            grown_together as f64 / 1024.0,
             before as f64 / 1024.0,
         );
     }
@@ -270,7 +285,7 @@ async fn percentiles(client: &Client, path: &str) -> (f64, f64, f64) {
     (at(0.5), at(0.99), at(1.0))
 }
 
-/// Sends a byte every 100 ms, and begins anew when it is cut off.
+/// Sends a byte every second, and begins anew when it is cut off.
 async fn trickle(client: Client, number: usize, cuts: Arc<std::sync::atomic::AtomicUsize>) {
     let key = client.key().unwrap();
     let request = match number % 3 {
@@ -288,7 +303,7 @@ async fn trickle(client: Client, number: usize, cuts: Arc<std::sync::atomic::Ato
         };
         let _ = stream.write_all(request.as_bytes()).await;
         while stream.write_all(b" ").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         cuts.fetch_add(1, Ordering::Relaxed);
     }

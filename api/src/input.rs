@@ -92,12 +92,17 @@ pub async fn read_body(request: &HttpRequest, payload: &mut Payload) -> Result<V
     if announced.is_some_and(|length| length > LARGEST_BODY) {
         return Err(too_large());
     }
-    // What is announced is believed when it has come.
+    // What is announced is believed when some of it has come.
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(BELIEVED_LENGTH));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(unreadable_body)?;
-        if bytes.len() + chunk.len() > LARGEST_BODY {
+        let length = bytes.len() + chunk.len();
+        if length > LARGEST_BODY {
             return Err(too_large());
+        }
+        if length > bytes.capacity() {
+            let room = announced.unwrap_or(2 * length).clamp(length, LARGEST_BODY);
+            bytes.reserve_exact(room - bytes.len());
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -14,7 +14,11 @@ use utoipa::{Modify, OpenApi};
         description = "A self-hosted document library and reporting backend. Times are RFC 3339 in UTC with six fraction digits, ids are UUIDv7, errors are problem documents (RFC 9457).",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(crate::problem::Problem, crate::problem::ProblemFault)),
+    components(schemas(
+        crate::problem::Problem,
+        crate::problem::ProblemFault,
+        crate::routes::bulk::LineResult
+    )),
     modifiers(&BearerKey),
     tags(
         (name = "resources", description = "What the library holds, in Dublin Core"),
