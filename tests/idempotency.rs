@@ -9,11 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Backend, Chance, Client, Process, Reply, Request, Scratch, World};
 
-backend_matrix![ten_at_once_with_one_key_make_one_whatever_is_killed];
+backend_matrix![
+    ten_at_once_with_one_key_make_one_whatever_is_killed,
+    two_servers_of_one_library_make_one_of_one_key,
+];
 
 matrix![
     a_repeated_request_has_one_effect_and_the_same_reply,
@@ -25,6 +29,7 @@ matrix![
     a_reply_survives_a_restart,
     a_key_that_breaks_the_rules_is_refused_by_name,
     at_once_one_is_made_and_the_others_wait_or_get_its_reply,
+    while_the_first_is_under_way_others_are_told_so,
     without_a_key_every_request_is_a_new_one,
 ];
 
@@ -236,12 +241,101 @@ async fn at_once_one_is_made_and_the_others_wait_or_get_its_reply(world: World) 
     }
 }
 
+async fn while_the_first_is_under_way_others_are_told_so(world: World) {
+    let held = hold_resources(&world).await;
+    let body = json!({"title": "Slow"});
+    let first = tokio::spawn(keyed(&world.editor, "resources", "k", &body).send());
+    // The first one has begun when another one is refused.
+    let mut told = false;
+    for round in 0..500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if first.is_finished() {
+            break;
+        }
+        let waits = match world.backend {
+            // Nobody can see who waits for the file.
+            Backend::Sqlite => round == 50,
+            Backend::Postgres => is_waiting(&world).await,
+        };
+        if waits {
+            let again = keyed(&world.editor, "resources", "k", &body).send().await;
+            again.problem(409, "idempotency_key_in_use");
+            assert_eq!(again.header("retry-after"), Some("1"));
+            told = true;
+            break;
+        }
+    }
+    drop(held);
+    assert!(told, "the first request did not wait");
+    let first = first.await.unwrap().is(201);
+    let again = keyed(&world.editor, "resources", "k", &body).send().await;
+    assert_eq!(essence(&again), essence(&first));
+    assert_eq!(number_of(&world, "resources").await, 1);
+}
+
+/// Keeps everybody from writing resources until it is dropped.
+async fn hold_resources(world: &World) -> Box<dyn std::any::Any> {
+    match world.backend {
+        Backend::Sqlite => {
+            let connection = world.scratch.sqlite();
+            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+            Box::new(connection)
+        }
+        Backend::Postgres => {
+            let transaction = world.scratch.postgres().await.begin().await.unwrap();
+            let lock = "LOCK TABLE resources IN EXCLUSIVE MODE";
+            transaction.execute_unprepared(lock).await.unwrap();
+            Box::new(transaction)
+        }
+    }
+}
+
+/// Whether somebody waits for a lock on PostgreSQL.
+async fn is_waiting(world: &World) -> bool {
+    let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted AND d.datname = current_database()";
+    world.scratch.number(waiting).await > 0
+}
+
 async fn without_a_key_every_request_is_a_new_one(world: World) {
     let body = json!({"title": "Twice"});
     world.editor.post("resources", &body).await.is(201);
     world.editor.post("resources", &body).await.is(201);
     assert_eq!(number_of(&world, "resources").await, 2);
     assert_eq!(number_of(&world, "idempotency_keys").await, 0);
+}
+
+async fn two_servers_of_one_library_make_one_of_one_key(backend: Backend) {
+    let scratch = Scratch::empty(backend).await;
+    let mut one = Process::start(&scratch.url).await;
+    let admin = one.first_admin().await;
+    let two = Process::start(&scratch.url).await;
+    let clients = [admin.clone(), admin.at(two.address)];
+    for number in 0..30 {
+        // A unique address: who comes second must get the reply of the first, not be told that it is taken.
+        let body = json!({"email": format!("once{number}@example.org")});
+        let key = format!("user-{number}");
+        let posts = (0..10).map(|index| {
+            let client = clients[index % 2].clone();
+            let (body, key) = (&body, &key);
+            async move {
+                loop {
+                    let reply = keyed(&client, "users", key, body).send().await;
+                    match reply.status {
+                        201 => return reply,
+                        409 => drop(reply.problem(409, "idempotency_key_in_use")),
+                        _ => drop(reply.is(503)),
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        });
+        let replies = futures_util::future::join_all(posts).await;
+        let different: BTreeSet<_> = replies.iter().map(essence).collect();
+        assert_eq!(different.len(), 1, "{different:?}");
+    }
+    assert_eq!(scratch.number("SELECT count(*) FROM users").await, 31);
+    one.kill().await;
+    two.kill().await;
 }
 
 /// Keys that are used at the same time.
