@@ -108,6 +108,7 @@ async fn serve(settings: &Settings) -> Outcome {
     }
     std::io::stdout().flush()?;
     let options = api::ServerOptions {
+        manners: settings.manners(),
         workers: settings.workers(),
         shutdown_timeout: SHUTDOWN_TIMEOUT,
     };

@@ -70,9 +70,50 @@ pub struct Settings {
     /// Threads that serve requests; the number of cores when absent.
     #[arg(long, env = "PHAROS_WORKERS", global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub workers: Option<u16>,
+    /// Requests of one API key: a number and a window, such as 600000/1m, or off.
+    #[arg(long, env = "PHAROS_RATE_LIMIT_KEY", global = true, value_name = "LIMIT", default_value = "600000/1m", value_parser = parse_limit)]
+    pub rate_limit_key: RateLimit,
+    /// Requests of one address.
+    #[arg(long, env = "PHAROS_RATE_LIMIT_ADDRESS", global = true, value_name = "LIMIT", default_value = "1200000/1m", value_parser = parse_limit)]
+    pub rate_limit_address: RateLimit,
+    /// Requests of one address with an API key that is not good.
+    #[arg(long, env = "PHAROS_RATE_LIMIT_FAILURES", global = true, value_name = "LIMIT", default_value = "60/1m", value_parser = parse_limit)]
+    pub rate_limit_failures: RateLimit,
+    /// Proxies whose X-Forwarded-For is believed: addresses and networks with commas between.
+    #[arg(
+        long,
+        env = "PHAROS_TRUSTED_PROXIES",
+        global = true,
+        value_name = "NETWORKS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<api::Network>,
+    /// Origins whose pages may use the API: https://… with commas between, or *.
+    #[arg(
+        long,
+        env = "PHAROS_CORS_ORIGINS",
+        global = true,
+        value_name = "ORIGINS",
+        default_value = ""
+    )]
+    pub cors_origins: api::Origins,
+    /// How long a client may keep the server waiting.
+    #[arg(long, env = "PHAROS_CLIENT_TIMEOUT", global = true, default_value = "10s", value_parser = parse_duration)]
+    pub client_timeout: Duration,
     /// text or json.
     #[arg(long, env = "PHAROS_LOG_FORMAT", global = true, default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,
+}
+
+/// So many requests in a window; none when it is off.
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimit(Option<api::Quota>);
+
+fn parse_limit(text: &str) -> Result<RateLimit, String> {
+    match text {
+        "off" => Ok(RateLimit(None)),
+        text => text.parse().map(|quota| RateLimit(Some(quota))),
+    }
 }
 
 /// A text that is never printed.
@@ -119,6 +160,19 @@ impl Settings {
             statement_timeout: self.database_statement_timeout,
             slow_query_threshold: self.slow_query_threshold,
             json_index: self.json_index == "on",
+        }
+    }
+
+    pub fn manners(&self) -> api::Manners {
+        api::Manners {
+            limits: api::Limits {
+                key: self.rate_limit_key.0,
+                address: self.rate_limit_address.0,
+                failures: self.rate_limit_failures.0,
+            },
+            trusted_proxies: self.trusted_proxies.clone(),
+            origins: self.cors_origins.clone(),
+            client_timeout: self.client_timeout,
         }
     }
 

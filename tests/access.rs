@@ -21,6 +21,9 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("check_readiness", Need::Nothing),
     ("list_resources", Need::Scope("library:read")),
     ("create_resource", Need::Scope("library:write")),
+    ("create_resources", Need::Scope("library:write")),
+    ("export_resources", Need::Scope("library:read")),
+    ("delete_resources", Need::Scope("library:write")),
     ("find_resource", Need::Scope("library:read")),
     ("patch_resource", Need::Scope("library:write")),
     ("delete_resource", Need::Scope("library:write")),
@@ -157,7 +160,7 @@ async fn call(client: &Client, method: &str, path: &str) -> Reply {
         path.replace_range(begin..=end, "01890000-0000-7000-8000-000000000000");
     }
     // What reads rows instead of JSON checks the type of the body first.
-    let rows = path.ends_with("/import");
+    let rows = path.ends_with("/import") || path.ends_with("/batch");
     let request = client.request(&method.to_uppercase(), &path);
     match method {
         "get" => request.send().await,

@@ -21,7 +21,7 @@ matrix![
     what_hangs_on_a_resource_goes_with_it,
 ];
 
-const TABLES: [&str; 34] = [
+const TABLES: [&str; 35] = [
     "ab_test_experiments",
     "annotation_words",
     "annotations",
@@ -41,6 +41,7 @@ const TABLES: [&str; 34] = [
     "discovery_hypotheses",
     "graph_edges",
     "graph_embeddings",
+    "idempotency_keys",
     "model_versions",
     "prediction_logs",
     "recommendation_feedback",

@@ -314,12 +314,12 @@ async fn what_is_not_there_is_answered_404(world: World) {
 async fn a_method_that_a_path_lacks_is_answered_405_with_those_that_it_has(world: World) {
     let one = "resources/01890000-0000-7000-8000-000000000000";
     for (method, path, allowed) in [
-        ("DELETE", "resources", "GET, POST"),
-        ("PUT", "resources", "GET, POST"),
-        ("POST", one, "GET, PATCH, DELETE"),
-        ("PUT", one, "GET, PATCH, DELETE"),
-        ("POST", "search", "GET"),
-        ("POST", "/livez", "GET"),
+        ("DELETE", "resources", "GET, POST, HEAD"),
+        ("PUT", "resources", "GET, POST, HEAD"),
+        ("POST", one, "GET, PATCH, DELETE, HEAD"),
+        ("PUT", one, "GET, PATCH, DELETE, HEAD"),
+        ("POST", "search", "GET, HEAD"),
+        ("POST", "/livez", "GET, HEAD"),
     ] {
         let reply = world.admin.request(method, path).send().await;
         reply.problem(405, "method_not_allowed");

@@ -4,25 +4,29 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, Resource};
+use actix_web::{App, Error, HttpRequest, HttpResponse, Resource};
 use service::Pharos;
 use service::database::observe::{Origin, attributed};
 use utoipa::OpenApi;
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::openapi::Document;
+use crate::connections::{Accompanied, Progress};
+use crate::gate::{Gate, Manners};
+use crate::idempotency;
+use crate::openapi::{self, Document};
 use crate::problem::Problem;
 use crate::routes::{
-    annotations, assignments, authorities, citations, codes, collection_contents, collections,
-    health, keys, pages, resources, search, taxonomy, users,
+    annotations, assignments, authorities, bulk, citations, codes, collection_contents,
+    collections, health, keys, pages, resources, search, taxonomy, users,
 };
+use crate::server;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,6 +37,17 @@ pub struct ServerOptions {
     pub workers: usize,
     /// How long open requests may go on after a signal to stop.
     pub shutdown_timeout: Duration,
+    pub manners: Manners,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            workers: 2,
+            shutdown_timeout: Duration::from_secs(10),
+            manners: Manners::default(),
+        }
+    }
 }
 
 /// Serves a library on a listening socket until a signal to stop, or until the returned server's handle stops it.
@@ -42,20 +57,17 @@ pub fn serve(
     options: &ServerOptions,
 ) -> std::io::Result<Server> {
     let pharos = Data::new(pharos);
-    let server = HttpServer::new(move || build(pharos.clone()).0)
-        .workers(options.workers.max(1))
-        .keep_alive(Duration::from_secs(75))
-        .client_request_timeout(Duration::from_secs(10))
-        .shutdown_timeout(options.shutdown_timeout.as_secs())
-        .listen(listener)?;
-    Ok(server.run())
+    let gate = Data::new(Gate::new(options.manners.clone()));
+    let application = move || build(pharos.clone(), gate.clone()).0;
+    server::serve(application, listener, options)
 }
 
 /// The OpenAPI document of everything that is mounted.
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
-    mounted(App::new().into_utoipa_app().openapi(Document::openapi()))
-        .split_for_parts()
-        .1
+    let app = App::new().into_utoipa_app().openapi(Document::openapi());
+    let mut document = mounted(app).split_for_parts().1;
+    openapi::complete(&mut document);
+    document
 }
 
 fn mounted<T>(app: utoipa_actix_web::UtoipaApp<T>) -> utoipa_actix_web::UtoipaApp<T>
@@ -68,6 +80,10 @@ where
             scope("/api/v1")
                 .service(resources::list_resources)
                 .service(resources::create_resource)
+                .service(bulk::create_resources)
+                .service(bulk::export_resources)
+                .service(bulk::delete_resources)
+                .map(|scope| scope.service(nothing_else("/resources/{last:batch|export|delete}")))
                 .service(resources::find_resource)
                 .service(resources::patch_resource)
                 .service(resources::delete_resource)
@@ -150,6 +166,7 @@ fn nothing_else(path: &'static str) -> Resource {
 
 fn build(
     pharos: Data<Pharos>,
+    gate: Data<Gate>,
 ) -> (
     App<
         impl ServiceFactory<
@@ -165,8 +182,10 @@ fn build(
     let app = App::new()
         .wrap(from_fn(around))
         .app_data(pharos)
+        .app_data(gate)
         .into_utoipa_app();
-    let (app, document) = mounted(app.openapi(Document::openapi())).split_for_parts();
+    let (app, mut document) = mounted(app.openapi(Document::openapi())).split_for_parts();
+    openapi::complete(&mut document);
     let app = app
         .app_data(Data::new(Paths::of(&document)))
         .service(pages::show_home)
@@ -187,11 +206,31 @@ async fn around(
         path: request.path().into(),
         request_id: Arc::clone(&request_id),
     };
+    let under_way = Progress::begin(request.request());
     // Errors of handlers and extractors are responses already; the request must not be held here meanwhile.
-    let mut response = attributed(origin, next.call(request)).await?;
+    let mut response = attributed(origin, pass(request, next)).await?;
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    Ok(response.map_body(|_, body| Accompanied::new(body, under_way)))
+}
+
+/// Through the gate, to the handler, and out again.
+async fn pass<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let Some(gate) = request.app_data::<Data<Gate>>().cloned() else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
+    let mut response = match gate.enter(&mut request) {
+        Err(refusal) => request.into_response(refusal).map_into_right_body(),
+        Ok(()) if idempotency::concerns(&request) => idempotency::once(request, next)
+            .await?
+            .map_into_right_body(),
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+    };
+    gate.leave(&mut response);
     Ok(response)
 }
 
@@ -208,7 +247,7 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-fn uuid_text() -> String {
+pub fn uuid_text() -> String {
     let mut bytes = [0; 16];
     service::random::Random::fill(&service::random::SystemRandom, &mut bytes);
     uuid::Builder::from_random_bytes(bytes)
@@ -257,9 +296,19 @@ impl Paths {
                     known == asked || (known.starts_with('{') && !asked.is_empty())
                 })
         };
-        self.known
-            .iter()
-            .filter(|(segments, _)| same(segments))
+        // A path without an id in it is more than one that an id would make equal.
+        let exact = self.known.iter().find(|(segments, _)| *segments == asked);
+        let found = exact.map_or_else(
+            || {
+                self.known
+                    .iter()
+                    .filter(|(segments, _)| same(segments))
+                    .collect()
+            },
+            |exact| vec![exact],
+        );
+        found
+            .into_iter()
             .flat_map(|(_, methods)| methods.clone())
             .collect()
     }
@@ -275,8 +324,10 @@ async fn answer_unknown(request: HttpRequest, paths: Data<Paths>) -> Result<Http
         );
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
+    let head = methods.contains(&Method::GET).then_some(&Method::HEAD);
     let allowed = methods
         .iter()
+        .chain(head)
         .map(Method::as_str)
         .collect::<Vec<_>>()
         .join(", ");

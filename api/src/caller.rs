@@ -9,10 +9,12 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use service::accounts::{Actor, Scope};
 use service::{Error, Pharos};
 
+use crate::gate;
+use crate::idempotency::IDEMPOTENCY_KEY;
 use crate::problem::Problem;
 
 /// An authenticated caller, and what else the handler takes of the request.
@@ -42,13 +44,39 @@ impl<T: FromRequest + 'static> FromRequest for Caller<T> {
     }
 }
 
-async fn authenticate(request: &HttpRequest) -> Result<Actor, Problem> {
-    let pharos = request.app_data::<Data<Pharos>>();
-    let pharos = pharos.ok_or_else(|| Error::Internal("the server has no library".to_owned()))?;
-    Ok(pharos.authenticate(&bearer(request)?).await?)
+/// Who makes the request. Asked again, the answer is the same.
+pub async fn authenticate(request: &HttpRequest) -> Result<Actor, Problem> {
+    if let Some(actor) = request.extensions().get::<Actor>() {
+        return Ok(actor.clone());
+    }
+    let actor = authenticate_now(request).await?;
+    if request.headers().contains_key(IDEMPOTENCY_KEY) {
+        request.extensions_mut().insert(actor.clone());
+    }
+    Ok(actor)
 }
 
-fn bearer(request: &HttpRequest) -> Result<String, Problem> {
+async fn authenticate_now(request: &HttpRequest) -> Result<Actor, Problem> {
+    let pharos = request.app_data::<Data<Pharos>>();
+    let pharos = pharos.ok_or_else(|| Error::Internal("the server has no library".to_owned()))?;
+    let secret = bearer(request)?;
+    let gate = gate::of(request);
+    if let Some(gate) = gate {
+        gate.before_key(request, &secret)?;
+    }
+    let found = pharos.authenticate(&secret).await;
+    if let Some(gate) = gate {
+        match &found {
+            Ok(actor) => gate.good_key(request, &secret, actor)?,
+            Err(Error::Unauthenticated(_)) => gate.refused_key(request, &secret),
+            Err(_) => {}
+        }
+    }
+    Ok(found?)
+}
+
+/// The secret that the request carries.
+pub fn bearer(request: &HttpRequest) -> Result<String, Problem> {
     let missing = || {
         Problem::from(Error::Unauthenticated(
             "an API key is needed: send the header `Authorization: Bearer ph_…`".to_owned(),
@@ -68,4 +96,9 @@ fn bearer(request: &HttpRequest) -> Result<String, Problem> {
     } else {
         Err(missing())
     }
+}
+
+/// Where the request comes from.
+pub fn address(request: &HttpRequest) -> String {
+    gate::of(request).map_or_else(String::new, |gate| gate.address(request).to_string())
 }

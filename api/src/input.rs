@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
@@ -18,6 +20,9 @@ use crate::problem::Problem;
 
 /// Bytes of a JSON body at most.
 pub const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// Bytes that are set aside at once for a body that is announced.
+const BELIEVED_LENGTH: usize = 64 * 1024;
 
 /// A JSON body of a bounded size.
 pub struct JsonBody(pub Json);
@@ -62,7 +67,7 @@ fn read_json(
     accepted: &'static [&'static str],
 ) -> Pin<Box<dyn Future<Output = Result<Json, Problem>>>> {
     let media_type = media_type(request);
-    let bytes = read_bytes(request, payload);
+    let (request, mut payload) = (request.clone(), payload.take());
     Box::pin(async move {
         if !media_type.is_some_and(|found| accepted.contains(&found.as_str())) {
             return Err(Problem::new(
@@ -71,44 +76,77 @@ fn read_json(
                 "send the body as `Content-Type: application/json`",
             ));
         }
-        parse_json(&bytes.await?)
+        parse_json(&read_body(&request, &mut payload).await?)
     })
 }
 
-/// Reads a body of a bounded size.
-pub fn read_bytes(
-    request: &HttpRequest,
-    payload: &mut Payload,
-) -> impl Future<Output = Result<Vec<u8>, Problem>> + 'static {
+/// A whole body of a bounded size.
+pub async fn read_body(request: &HttpRequest, payload: &mut Payload) -> Result<Vec<u8>, Problem> {
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
         .and_then(|length| length.parse::<usize>().ok());
-    let mut payload = payload.take();
-    async move {
-        if announced.is_some_and(|length| length > LARGEST_BODY) {
+    refuse_encoding(request)?;
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Err(too_large());
+    }
+    // What is announced is believed when some of it has come.
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(BELIEVED_LENGTH));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(unreadable_body)?;
+        let length = bytes.len() + chunk.len();
+        if length > LARGEST_BODY {
             return Err(too_large());
         }
-        let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| {
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "unreadable_body",
-                    format!("the body cannot be read: {error}"),
-                )
-            })?;
-            if bytes.len() + chunk.len() > LARGEST_BODY {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
+        if length > bytes.capacity() {
+            let room = announced.unwrap_or(2 * length).clamp(length, LARGEST_BODY);
+            bytes.reserve_exact(room - bytes.len());
         }
-        Ok(bytes)
+        bytes.extend_from_slice(&chunk);
     }
+    Ok(bytes)
 }
 
-/// The declared type of the body, in lower case and without its parameters.
+/// Why a body did not come whole.
+pub fn unreadable_body(error: PayloadError) -> Problem {
+    let slow =
+        matches!(&error, PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut);
+    if slow {
+        return Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "slow_body",
+            "the body came too slowly",
+        );
+    }
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "unreadable_body",
+        format!("the body cannot be read: {error}"),
+    )
+}
+
+/// A compressed body could be any size when it is unpacked: none is.
+pub fn refuse_encoding(request: &HttpRequest) -> Result<(), Problem> {
+    let encoded = request
+        .headers()
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if !encoded {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_encoding",
+        "send the body without Content-Encoding",
+    )
+    .with_header(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    ))
+}
+
+/// What the body is declared as, in lower case and without parameters.
 pub fn media_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
     value
@@ -125,7 +163,7 @@ fn too_large() -> Problem {
     )
 }
 
-fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
+pub fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
     let malformed =
         |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
     if bytes.is_empty() {
@@ -240,6 +278,34 @@ impl Members {
             _ => {
                 self.fault(name, "type", "expected true or false");
                 None
+            }
+        }
+    }
+
+    /// A whole number from 0 on that must be there.
+    pub fn required_count(&mut self, name: &'static str, most: u64) -> u64 {
+        let expected = format!("expected a whole number from 0 to {most}");
+        let Some(value) = self.take(name) else {
+            self.fault(name, "required", "a number is needed");
+            return 0;
+        };
+        // 3.0 is whole, too.
+        let whole = value.as_u64().or_else(|| {
+            value
+                .as_f64()
+                .filter(|number| number.fract() == 0.0 && (0.0..=1e15).contains(number))
+                .map(|number| number as u64)
+        });
+        match whole {
+            Some(count) if count <= most => count,
+            _ => {
+                let code = if value.is_number() {
+                    "out_of_range"
+                } else {
+                    "type"
+                };
+                self.fault(name, code, expected);
+                0
             }
         }
     }

@@ -31,6 +31,10 @@ pub struct Problem {
     /// Each fault of the input with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemFault>,
+    /// With the code `count_mismatch`: how many there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub count: Option<u64>,
     #[serde(skip)]
     headers: Vec<(header::HeaderName, HeaderValue)>,
 }
@@ -61,6 +65,7 @@ impl Problem {
             code,
             request_id: observe::request_id().map_or_else(String::new, |id| id.to_string()),
             errors: Vec::new(),
+            count: None,
             headers: Vec::new(),
         }
     }
@@ -121,6 +126,10 @@ impl From<Error> for Problem {
                     Err(_) => problem,
                 }
             }
+            Error::AnotherCount { found, .. } => Self {
+                count: Some(found),
+                ..Self::new(StatusCode::CONFLICT, "count_mismatch", detail)
+            },
             Error::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             Error::Unauthenticated(_) => {
                 Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).with_header(
@@ -205,6 +214,8 @@ impl fmt::Display for Problem {
         write!(f, "{} {}: {}", self.status, self.code, self.detail)
     }
 }
+
+impl std::error::Error for Problem {}
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {

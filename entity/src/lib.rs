@@ -16,6 +16,7 @@ pub mod collections;
 pub mod discovery_hypotheses;
 pub mod graph_edges;
 pub mod graph_embeddings;
+pub mod idempotency_keys;
 pub mod json_paths;
 pub mod model_versions;
 pub mod prediction_logs;

@@ -17,6 +17,7 @@ mod m20261120_000011_search_care;
 mod m20261120_000012_json;
 mod m20261120_000013_reading;
 mod m20261120_000014_classification_care;
+mod m20261120_000015_idempotency;
 mod m20261120_000017_token_merges;
 mod table_parts;
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000012_json::Migration),
             Box::new(m20261120_000013_reading::Migration),
             Box::new(m20261120_000014_classification_care::Migration),
+            Box::new(m20261120_000015_idempotency::Migration),
             Box::new(m20261120_000017_token_merges::Migration),
         ]
     }

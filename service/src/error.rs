@@ -77,6 +77,9 @@ pub enum Error {
     /// The stored version is another one than the caller expected.
     #[error("the {kind} has changed: its current version is {current}")]
     Stale { kind: &'static str, current: i64 },
+    /// As many as the caller expected there are not.
+    #[error("{found} match, and {expected} were expected: nothing was changed")]
+    AnotherCount { found: u64, expected: u64 },
     /// Something with this unique value exists.
     #[error("{0}")]
     Conflict(String),

@@ -9,6 +9,7 @@ mod cursor;
 pub mod database;
 pub mod error;
 pub mod evaluation;
+pub mod idempotency;
 mod ids;
 pub mod json;
 mod known;
@@ -37,6 +38,7 @@ use authorities::Authorities;
 use clock::{Clock, SystemClock};
 use cursor::Cursors;
 use database::{Batcher, Database, DatabaseError, DatabaseOptions, DatabaseUrl};
+use idempotency::Attempts;
 use json::JsonMatch;
 use known::Known;
 use library::{KnownResources, NewResource, Resource};
@@ -87,6 +89,7 @@ pub struct Pharos {
     /// Brings `memory` up to date with everything committed before the call.
     pub(crate) follow: Batcher<(), ()>,
     pub(crate) words: Words,
+    pub(crate) attempts: Attempts,
 }
 
 impl Pharos {
@@ -137,6 +140,7 @@ impl Pharos {
             authorities,
             key_checks: accounts::checker(&database),
             last_uses: LastUses::default(),
+            attempts: Attempts::default(),
             json: json::json_match(&database),
             search,
             clock: environment.clock,

@@ -113,6 +113,10 @@ impl Process {
         self.child.wait().await.expect("its end").code()
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a running process")
+    }
+
     /// `kill -9`.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("a process to kill");

@@ -46,6 +46,14 @@ impl Client {
         Self { address, key }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     /// The same caller, asking another server.
     pub fn at(&self, address: SocketAddr) -> Self {
         Self {

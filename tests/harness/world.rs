@@ -31,6 +31,7 @@ pub struct World {
     server: ServerHandle,
     environment: Environment,
     options: DatabaseOptions,
+    manners: api::Manners,
     /// Last, so that the database goes when nobody uses it any more.
     pub scratch: Scratch,
 }
@@ -41,13 +42,22 @@ impl World {
     }
 
     pub async fn start_with(backend: Backend, options: DatabaseOptions) -> Self {
+        Self::start_as(backend, options, api::Manners::default()).await
+    }
+
+    /// With limits and other manners of its own.
+    pub async fn start_polite(backend: Backend, manners: api::Manners) -> Self {
+        Self::start_as(backend, small_options(), manners).await
+    }
+
+    async fn start_as(backend: Backend, options: DatabaseOptions, manners: api::Manners) -> Self {
         let scratch = Scratch::migrated(backend).await;
         let clock = Arc::new(TestClock::default());
         let environment = Environment {
             clock: Arc::clone(&clock) as _,
             random: Arc::new(SeededRandom::new(SEED)),
         };
-        let (pharos, address, server) = serve(&scratch.url, &options, &environment).await;
+        let (pharos, address, server) = serve(&scratch.url, &options, &environment, &manners).await;
         let admin = pharos
             .create_first_admin()
             .await
@@ -70,6 +80,7 @@ impl World {
             server,
             environment,
             options,
+            manners,
             scratch,
         }
     }
@@ -77,8 +88,13 @@ impl World {
     /// Stops the server and starts another one on what it left behind.
     pub async fn restart(self) -> Self {
         self.server.stop(false).await;
-        let (pharos, address, server) =
-            serve(&self.scratch.url, &self.options, &self.environment).await;
+        let (pharos, address, server) = serve(
+            &self.scratch.url,
+            &self.options,
+            &self.environment,
+            &self.manners,
+        )
+        .await;
         Self {
             admin: self.admin.at(address),
             editor: self.editor.at(address),
@@ -100,6 +116,7 @@ async fn serve(
     url: &str,
     options: &DatabaseOptions,
     environment: &Environment,
+    manners: &api::Manners,
 ) -> (Pharos, SocketAddr, ServerHandle) {
     let url = DatabaseUrl::parse(url).expect("a URL");
     let database = Database::connect(&url, options, Arc::clone(&environment.random))
@@ -116,6 +133,7 @@ async fn serve(
     let options = api::ServerOptions {
         workers: 2,
         shutdown_timeout: Duration::from_secs(5),
+        manners: manners.clone(),
     };
     let server = api::serve(same, listener, &options).expect("a server");
     let handle = server.handle();

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::taxonomy::SubtreeCounts;
 use crate::caller::Caller;
-use crate::input::{IfMatch, JsonBody, Parameters, media_type, read_bytes};
+use crate::input::{IfMatch, JsonBody, Parameters, media_type, read_body};
 use crate::lists::{ListParameters, list_schema, page_reply};
 use crate::output::{json, located, versioned};
 use crate::paths::PathCode;
@@ -100,7 +100,7 @@ impl FromRequest for CodeRows {
             Some("application/x-ndjson") => Some(ImportFormat::NdJson),
             _ => None,
         };
-        let bytes = read_bytes(request, payload);
+        let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let format = format.ok_or_else(|| {
                 Problem::new(
@@ -109,7 +109,7 @@ impl FromRequest for CodeRows {
                     "send the rows as `Content-Type: text/csv` or `application/x-ndjson`",
                 )
             })?;
-            let bytes = bytes.await?;
+            let bytes = read_body(&request, &mut payload).await?;
             Ok(Self { format, bytes })
         })
     }

@@ -3,6 +3,7 @@
 pub mod annotations;
 pub mod assignments;
 pub mod authorities;
+pub mod bulk;
 pub mod citations;
 pub mod codes;
 pub mod collection_contents;

@@ -2,7 +2,8 @@
 //!
 //! On PostgreSQL a round trip costs more than the work in it, so concurrent calls of one kind (reads by id, key
 //! checks, creates) share a statement. This is no cache: a batch begins after every call in it was made, so each
-//! answer is as fresh as one asked for alone. On SQLite, where there is no round trip, each call runs at once.
+//! answer is as fresh as one asked for alone. On SQLite, where there is no round trip, each call runs at once, and so
+//! does one that belongs to a joined transaction.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::joined;
 use super::observe::{self, Origin};
 use crate::error::Error;
 
@@ -66,7 +68,8 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
 
     /// Answers one call.
     pub async fn call(&self, input: I) -> Result<O, Error> {
-        let Some(runtime) = &self.shared.runtime else {
+        let alone = self.shared.runtime.is_none() || joined::current().is_some();
+        let Some(runtime) = self.shared.runtime.as_ref().filter(|_| !alone) else {
             return (self.shared.run)(vec![input])
                 .await
                 .pop()

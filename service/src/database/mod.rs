@@ -8,6 +8,8 @@ mod bulk;
 mod checkpointer;
 mod error;
 mod gathered;
+mod held_write;
+mod joined;
 mod migrate;
 pub mod observe;
 mod online;
@@ -15,6 +17,7 @@ mod options;
 mod pending_lists;
 mod postgres_driver;
 mod postgres_transaction;
+mod pour;
 mod readers;
 mod row;
 mod scratch;
@@ -34,6 +37,7 @@ use sea_orm::{
 pub use self::batch::Batcher;
 pub(crate) use self::bulk::{BulkInsert, ColumnType, Form};
 pub use self::error::DatabaseError;
+pub(crate) use self::joined::{JoinedWrites, apart};
 pub use self::migrate::MigrationStep;
 pub use self::options::DatabaseOptions;
 pub use self::row::{Column, FromRow, Row};
@@ -63,6 +67,7 @@ struct Inner {
     engine: Engine,
     indexes_json: bool,
     runtime: tokio::runtime::Handle,
+    pours: Arc<tokio::sync::Semaphore>,
 }
 
 enum Engine {
@@ -94,6 +99,7 @@ impl Database {
             engine,
             indexes_json: options.json_index,
             runtime: tokio::runtime::Handle::current(),
+            pours: Arc::new(tokio::sync::Semaphore::new(pour::at_once(options))),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -214,6 +220,11 @@ impl Database {
         S: Default + Send + 'static,
         F: Fn(&mut S, &Row<'_>) -> Result<(), DatabaseError> + Send + 'static,
     {
+        if let Some(joined) = joined::current()
+            && joined.is_open()
+        {
+            return joined.fold(statement, step).await;
+        }
         match &self.inner.engine {
             Engine::Sqlite { readers, .. } => readers.fold(statement, step).await,
             Engine::Postgres(pool) => pool.fold(statement, step).await,
@@ -225,7 +236,8 @@ impl Database {
         &self,
         statement: Statement,
     ) -> Result<Vec<T>, DatabaseError> {
-        if let Engine::Postgres(pool) = &self.inner.engine {
+        let joined = joined::current().is_some_and(|joined| joined.is_open());
+        if let (Engine::Postgres(pool), false) = (&self.inner.engine, joined) {
             let rows = pool.query_all(statement).await?;
             return rows
                 .iter()
@@ -261,6 +273,9 @@ impl Database {
         F: Fn(Transaction) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, Error>> + Send + 'static,
     {
+        if let Some(joined) = joined::current() {
+            return joined.write(&self.inner.engine, work).await;
+        }
         match &self.inner.engine {
             Engine::Sqlite { writer, .. } => writer.write(work).await,
             Engine::Postgres(pool) => pool.write(work).await,
@@ -374,8 +389,11 @@ impl ConnectionTrait for Database {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.inner.engine {
-            Engine::Postgres(pool) => pool.query_all(statement).await,
-            Engine::Sqlite { readers, .. } => readers
+            Engine::Postgres(pool) => match joined::current().filter(|joined| joined.is_open()) {
+                Some(joined) => joined.query_all(statement).await,
+                None => pool.query_all(statement).await,
+            },
+            Engine::Sqlite { .. } => self
                 .fold(statement, |rows: &mut Vec<QueryResult>, row| {
                     rows.push(sqlite_driver::to_query_result(row)?);
                     Ok(())

@@ -43,7 +43,12 @@ pub fn request_id() -> Option<Arc<str>> {
         .ok()
 }
 
-/// The request that this is part of, for taking it along to another thread.
+/// The request that this is part of, for taking it along to another task.
+pub fn origin() -> Option<Origin> {
+    current()
+}
+
+/// The same, to another thread.
 pub(super) fn current() -> Option<Origin> {
     ORIGIN.try_with(Clone::clone).ok()
 }

@@ -29,7 +29,7 @@ const CHECK_AFTER_IDLING: Duration = Duration::from_secs(10);
 pub(super) struct PostgresPool {
     pub(super) connection: DatabaseConnection,
     pending_lists: PendingLists,
-    observer: Arc<Observer>,
+    pub(super) observer: Arc<Observer>,
     random: Arc<dyn Random>,
 }
 
@@ -117,9 +117,44 @@ impl PostgresPool {
         F: Fn(Transaction) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
+        self.repeated(|| async {
+            let (value, transaction) = self.write_once(None, &work).await?;
+            self.commit(transaction).await?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Runs a unit in an open transaction, or in a new one, and leaves it open. A new one is begun again after a
+    /// collision.
+    pub(super) async fn write_open<T, F, Fut>(
+        &self,
+        transaction: Option<PostgresTransaction>,
+        work: &F,
+    ) -> Result<(T, PostgresTransaction), Error>
+    where
+        F: Fn(Transaction) -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        match transaction {
+            Some(transaction) => self.write_once(Some(transaction), work).await,
+            None => self.repeated(|| self.write_once(None, work)).await,
+        }
+    }
+
+    pub(super) async fn commit(&self, transaction: PostgresTransaction) -> Result<(), Error> {
+        transaction.commit().await.map_err(DatabaseError::from)?;
+        self.pending_lists.committed();
+        Ok(())
+    }
+
+    async fn repeated<T, Fut>(&self, run: impl Fn() -> Fut) -> Result<T, Error>
+    where
+        Fut: Future<Output = Result<T, Error>>,
+    {
         let mut attempt = 1;
         loop {
-            match self.write_once(&work).await {
+            match run().await {
                 Err(Error::Database(error)) if error.is_collision() && attempt < ATTEMPTS => {
                     tracing::debug!(%error, attempt, "running a transaction again");
                     tokio::time::sleep(self.backoff(attempt)).await;
@@ -130,23 +165,22 @@ impl PostgresPool {
         }
     }
 
-    async fn write_once<T, F, Fut>(&self, work: &F) -> Result<T, Error>
+    async fn write_once<T, F, Fut>(
+        &self,
+        transaction: Option<PostgresTransaction>,
+        work: &F,
+    ) -> Result<(T, PostgresTransaction), Error>
     where
         F: Fn(Transaction) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        let transaction = Transaction::on_postgres(PostgresTransaction::new(
-            self.connection.clone(),
-            Arc::clone(&self.observer),
-        ));
+        let transaction = Transaction::on_postgres(transaction.unwrap_or_else(|| {
+            PostgresTransaction::new(self.connection.clone(), Arc::clone(&self.observer))
+        }));
         let result = work(transaction.clone()).await;
         let transaction = transaction.into_postgres()?;
         match result {
-            Ok(value) => {
-                transaction.commit().await.map_err(DatabaseError::from)?;
-                self.pending_lists.committed();
-                Ok(value)
-            }
+            Ok(value) => Ok((value, transaction)),
             Err(error) => {
                 transaction.rollback().await.map_err(DatabaseError::from)?;
                 Err(error)

@@ -1,6 +1,6 @@
 //! The read-only SQLite connections and how a read is given one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const INLINE_LIMIT: Duration = Duration::from_millis(5);
 pub(super) struct Readers {
     idle: Mutex<Vec<SqliteConnection>>,
     returned: Condvar,
+    path: PathBuf,
+    observer: Arc<Observer>,
     acquire_timeout: Duration,
     statement_timeout: Duration,
 }
@@ -40,9 +42,21 @@ impl Readers {
         Ok(Self {
             idle: Mutex::new(idle),
             returned: Condvar::new(),
+            path: path.to_owned(),
+            observer: Arc::clone(observer),
             acquire_timeout,
             statement_timeout,
         })
+    }
+
+    /// A connection that does not belong to the set.
+    pub(super) fn open_another(&self) -> Result<SqliteConnection, DatabaseError> {
+        SqliteConnection::open(
+            &self.path,
+            Access::Read,
+            self.acquire_timeout,
+            Arc::clone(&self.observer),
+        )
     }
 
     /// Folds the rows of a statement into a state, at first on this thread, then, when that takes too long or

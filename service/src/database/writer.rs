@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::checkpointer::{Checkpointer, checkpoint};
 use super::error::DatabaseError;
+use super::held_write::HeldWrite;
 use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
 use super::transaction::{Deferred, DeferredRow, Transaction};
@@ -41,7 +42,7 @@ const CAREFUL_GROUPS: u32 = 50;
 const CHECKPOINT_WHEN_IDLE: Duration = Duration::from_millis(500);
 
 /// A write in the queue, its type erased.
-trait QueuedWrite: Send {
+pub(super) trait QueuedWrite: Send {
     /// Runs the unit and keeps its result; tells whether it succeeded.
     fn run(&mut self, transaction: Transaction) -> bool;
 
@@ -52,6 +53,11 @@ trait QueuedWrite: Send {
     fn fail(self: Box<Self>, error: DatabaseError);
 
     fn queued_at(&self) -> Instant;
+
+    /// Whether it cannot run again, so that no other write's failure may undo it.
+    fn runs_once(&self) -> bool {
+        false
+    }
 }
 
 struct Unit<T, F> {
@@ -69,18 +75,7 @@ where
     Fut: Future<Output = Result<T, Error>>,
 {
     fn run(&mut self, transaction: Transaction) -> bool {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            observe::sync_attributed(self.origin.clone(), || {
-                (self.work)(transaction).now_or_never()
-            })
-        }));
-        let result = match outcome {
-            Ok(Some(result)) => result,
-            Ok(None) => Err(Error::Internal(
-                "a write waited for something other than its transaction".to_owned(),
-            )),
-            Err(_) => Err(Error::Internal("a write panicked".to_owned())),
-        };
+        let result = run_now(self.origin.clone(), || (self.work)(transaction));
         let succeeded = result.is_ok();
         self.result = Some(result);
         succeeded
@@ -103,9 +98,30 @@ where
     }
 }
 
+/// Runs a unit to its end on this thread.
+pub(super) fn run_now<T, Fut>(
+    origin: Option<Origin>,
+    work: impl FnOnce() -> Fut,
+) -> Result<T, Error>
+where
+    Fut: Future<Output = Result<T, Error>>,
+{
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        observe::sync_attributed(origin, || work().now_or_never())
+    }));
+    match outcome {
+        Ok(Some(result)) => result,
+        Ok(None) => Err(Error::Internal(
+            "a write waited for something other than its transaction".to_owned(),
+        )),
+        Err(_) => Err(Error::Internal("a write panicked".to_owned())),
+    }
+}
+
 /// The writer's thread, seen from outside.
 pub(super) struct Writer {
     queue: SyncSender<Box<dyn QueuedWrite>>,
+    connection: Arc<SqliteConnection>,
 }
 
 impl Writer {
@@ -116,12 +132,14 @@ impl Writer {
         acquire_timeout: Duration,
     ) -> Result<Self, DatabaseError> {
         let (queue, receiver) = sync_channel(QUEUE_LENGTH);
-        let group = Group::new(connection, acquire_timeout)?;
+        connection.wait_for_locks(acquire_timeout)?;
+        let connection = Arc::new(connection);
+        let group = Group::new(Arc::clone(&connection), acquire_timeout);
         std::thread::Builder::new()
             .name("pharos-writer".to_owned())
             .spawn(move || group.serve(&receiver, checkpointer))
             .map_err(|error| DatabaseError::Other(format!("cannot start the writer: {error}")))?;
-        Ok(Self { queue })
+        Ok(Self { queue, connection })
     }
 
     /// Queues a unit and waits until it is on disk or has failed.
@@ -139,19 +157,26 @@ impl Writer {
             queued_at: Instant::now(),
             origin: observe::current(),
         };
-        self.queue
-            .try_send(Box::new(unit))
-            .map_err(|error| match error {
-                TrySendError::Full(_) => {
-                    DatabaseError::Busy("the writer's queue is full".to_owned())
-                }
-                TrySendError::Disconnected(_) => {
-                    DatabaseError::Unavailable("the writer has stopped".to_owned())
-                }
-            })?;
+        self.enqueue(Box::new(unit))?;
         answer
             .await
             .map_err(|_| DatabaseError::Unavailable("the writer has stopped".to_owned()))?
+    }
+
+    /// Queues a write that stays open and is told piece by piece what to do.
+    pub(super) fn hold(&self) -> Result<HeldWrite, DatabaseError> {
+        let (held, unit) = HeldWrite::new(Arc::clone(&self.connection));
+        self.enqueue(Box::new(unit))?;
+        Ok(held)
+    }
+
+    fn enqueue(&self, unit: Box<dyn QueuedWrite>) -> Result<(), DatabaseError> {
+        self.queue.try_send(unit).map_err(|error| match error {
+            TrySendError::Full(_) => DatabaseError::Busy("the writer's queue is full".to_owned()),
+            TrySendError::Disconnected(_) => {
+                DatabaseError::Unavailable("the writer has stopped".to_owned())
+            }
+        })
     }
 }
 
@@ -165,18 +190,16 @@ struct Group {
 }
 
 impl Group {
-    fn new(connection: SqliteConnection, acquire_timeout: Duration) -> Result<Self, DatabaseError> {
-        connection.wait_for_locks(acquire_timeout)?;
-        let connection = Arc::new(connection);
+    fn new(connection: Arc<SqliteConnection>, acquire_timeout: Duration) -> Self {
         let deferred = Deferred::default();
         let transaction = Transaction::on_sqlite(Arc::clone(&connection), Arc::clone(&deferred));
-        Ok(Self {
+        Self {
             connection,
             transaction,
             deferred,
             acquire_timeout,
             careful: Cell::new(0),
-        })
+        }
     }
 
     fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>, mut checkpointer: Checkpointer) {
@@ -209,7 +232,7 @@ impl Group {
             return;
         }
         let started = Instant::now();
-        let careful = self.careful.get() > 0;
+        let mut careful = self.careful.get() > 0;
         self.careful.set(self.careful.get().saturating_sub(1));
         let mut group: Vec<Box<dyn QueuedWrite>> = Vec::new();
         let mut next = Some(first);
@@ -217,6 +240,8 @@ impl Group {
             if unit.queued_at().elapsed() > self.acquire_timeout {
                 unit.fail(DatabaseError::Busy("the writer is behind".to_owned()));
             } else {
+                // What is there already either succeeded or changed nothing.
+                careful |= unit.runs_once();
                 let kept = if careful {
                     self.run_in_savepoint(unit.as_mut())
                 } else {

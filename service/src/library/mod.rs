@@ -1,6 +1,7 @@
 //! What the library holds: resources, and what readers make of them.
 
 mod annotations;
+mod bulk;
 mod citations;
 mod collections;
 mod export;
@@ -17,6 +18,7 @@ pub use self::annotations::{
     Annotation, AnnotationExport, AnnotationFields, AnnotationRequest, ExportedAnnotation,
     MARKDOWN_HEAD, Sharing, TextField,
 };
+pub use self::bulk::MOST_DELETED;
 pub use self::citations::{
     Citation, CitationFields, CitationType, ComputedImportance, Direction, Importance,
 };

@@ -90,51 +90,58 @@ pub(crate) fn reader(database: &Database) -> Batcher<Uuid, Option<Resource>> {
     })
 }
 
-/// Creates, written together where that saves round trips; each answers with what was stored. When a shared write fails,
-/// each is written alone, so that only the one at fault fails.
+/// Creates, written together where that saves round trips; each answers with what was stored.
 pub(crate) fn creator(
     database: &Database,
     search: Arc<dyn FullTextSearch>,
     authorities: Arc<Authorities>,
 ) -> Batcher<NewResource, Arc<Resource>> {
-    let database_for_batches = database.clone();
+    let creator = Arc::new(Creator {
+        database: database.clone(),
+        search,
+        authorities,
+    });
     database.batcher(2, move |batch: Vec<NewResource>| {
-        let creator = Creator {
-            database: database_for_batches.clone(),
-            search: Arc::clone(&search),
-            authorities: Arc::clone(&authorities),
-        };
-        async move {
-            let batch = Arc::new(batch);
-            let together = creator.insert(Arc::clone(&batch)).await;
-            let error = match together {
-                Ok(stored) => return stored.into_iter().map(Ok).collect(),
-                Err(error) => error,
-            };
-            let nobody_is_at_fault = matches!(&error, Error::Database(error) if error.is_passing());
-            if batch.len() == 1 || nobody_is_at_fault {
-                return batch.iter().map(|_| Err(error.clone())).collect();
-            }
-            let mut results = Vec::with_capacity(batch.len());
-            for one in &*batch {
-                let stored = creator.insert(Arc::new(vec![one.clone()])).await;
-                results.push(stored.and_then(|stored| {
-                    let only = stored.into_iter().next();
-                    only.ok_or_else(|| Error::Internal("a create stored nothing".to_owned()))
-                }));
-            }
-            results
-        }
+        let creator = Arc::clone(&creator);
+        async move { creator.insert_each(batch).await }
     })
 }
 
-struct Creator {
-    database: Database,
-    search: Arc<dyn FullTextSearch>,
-    authorities: Arc<Authorities>,
+pub(super) struct Creator {
+    pub(super) database: Database,
+    pub(super) search: Arc<dyn FullTextSearch>,
+    pub(super) authorities: Arc<Authorities>,
 }
 
 impl Creator {
+    /// Inserts new resources together; when that fails, each alone, so that only the one at fault fails.
+    pub(super) async fn insert_each(
+        &self,
+        batch: Vec<NewResource>,
+    ) -> Vec<Result<Arc<Resource>, Error>> {
+        if batch.is_empty() {
+            return Vec::new();
+        }
+        let batch = Arc::new(batch);
+        let error = match self.insert(Arc::clone(&batch)).await {
+            Ok(stored) => return stored.into_iter().map(Ok).collect(),
+            Err(error) => error,
+        };
+        let nobody_is_at_fault = matches!(&error, Error::Database(error) if error.is_passing());
+        if batch.len() == 1 || nobody_is_at_fault {
+            return batch.iter().map(|_| Err(error.clone())).collect();
+        }
+        let mut results = Vec::with_capacity(batch.len());
+        for one in &*batch {
+            let stored = self.insert(Arc::new(vec![one.clone()])).await;
+            results.push(stored.and_then(|stored| {
+                let only = stored.into_iter().next();
+                only.ok_or_else(|| Error::Internal("a create stored nothing".to_owned()))
+            }));
+        }
+        results
+    }
+
     async fn insert(&self, batch: Arc<Vec<NewResource>>) -> Result<Vec<Arc<Resource>>, Error> {
         by_authorities(&self.database, &self.authorities, |names| {
             let mut batch = Arc::clone(&batch);

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use uuid::Uuid;
 
 use super::{FullTextSearch, REMOVALS_KEPT};
-use crate::database::{Batcher, Database, DatabaseError, Row};
+use crate::database::{Batcher, Database, DatabaseError, Row, apart};
 use crate::library::ResourceFields;
 
 /// Something derived from the texts of resources, which can be taken out again.
@@ -192,7 +192,7 @@ pub(super) fn follower<D: Derived>(
             sql.clone(),
         );
         async move {
-            let result = following.follow(&database, &sql).await;
+            let result = apart(following.follow(&database, &sql)).await;
             calls
                 .iter()
                 .map(|()| result.clone().map_err(Into::into))

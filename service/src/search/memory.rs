@@ -22,7 +22,7 @@ use super::rank::{Hit, Statistics, best_after};
 use super::stop_words::word_weight;
 use super::workspace::{Matching, Workspace};
 use super::{FullTextSearch, REMOVALS_KEPT};
-use crate::database::{Batcher, Database, DatabaseError, Row};
+use crate::database::{Batcher, Database, DatabaseError, Row, apart};
 
 /// When this share of the documents is outdated, the index is read anew.
 const OUTDATED_SHARE: usize = 4;
@@ -126,7 +126,7 @@ pub(crate) fn follower(
             sql.clone(),
         );
         async move {
-            let result = memory.follow(&database, &sql).await;
+            let result = apart(memory.follow(&database, &sql)).await;
             calls
                 .iter()
                 .map(|()| result.clone().map_err(Into::into))
