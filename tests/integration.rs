@@ -39,6 +39,7 @@ mod program;
 mod queries;
 mod ranking;
 mod refusals;
+mod repeated;
 mod resources;
 mod search;
 mod slow_clients;
