@@ -44,6 +44,7 @@ mod program;
 mod queries;
 mod ranking;
 mod refusals;
+mod repeated;
 mod resources;
 mod search;
 mod slow_clients;

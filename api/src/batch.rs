@@ -16,8 +16,9 @@ use service::library::ResourceFields;
 use service::{Error, Pharos};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::body::{LARGEST_BODY, unreadable_body};
 use crate::idempotency::{another_request, under_way};
-use crate::input::{LARGEST_BODY, parse_json, unreadable_body};
+use crate::input::parse_json;
 use crate::problem::{Problem, ProblemFault};
 
 /// Lines that are written in one transaction at most.

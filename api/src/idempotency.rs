@@ -12,8 +12,8 @@ use actix_web::{Error, HttpMessage, HttpResponse, HttpResponseBuilder};
 use service::Pharos;
 use service::idempotency::{Attempt, KeptReply, Once};
 
+use crate::body::read_body;
 use crate::caller;
-use crate::input::read_body;
 use crate::problem::Problem;
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

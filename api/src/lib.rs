@@ -2,6 +2,7 @@
 
 mod app;
 mod batch;
+mod body;
 mod caller;
 mod client;
 mod connections;

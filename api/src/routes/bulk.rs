@@ -15,9 +15,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::batch::Batch;
+use crate::body::{media_type, refuse_encoding};
 use crate::caller::Caller;
 use crate::csv;
-use crate::input::{JsonBody, Members, Parameters, media_type, refuse_encoding};
+use crate::input::{JsonBody, Members, Parameters};
 use crate::output::json;
 use crate::problem::Problem;
 
