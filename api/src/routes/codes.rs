@@ -15,8 +15,9 @@ use service::library::ImportFormat;
 use utoipa::ToSchema;
 
 use super::taxonomy::SubtreeCounts;
+use crate::body::{media_type, read_body};
 use crate::caller::Caller;
-use crate::input::{IfMatch, JsonBody, Parameters, media_type, read_body};
+use crate::input::{IfMatch, JsonBody, Parameters};
 use crate::lists::{ListParameters, list_schema, page_reply};
 use crate::output::{json, located, versioned};
 use crate::paths::PathCode;
