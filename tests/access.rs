@@ -52,6 +52,34 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("merge_authority", Need::Scope("library:write")),
     ("search_library", Need::Scope("library:read")),
     ("suggest_completions", Need::Scope("library:read")),
+    ("list_resource_annotations", Need::Scope("library:read")),
+    ("create_annotation", Need::Scope("library:write")),
+    ("list_annotations", Need::Scope("library:read")),
+    ("export_annotations", Need::Scope("library:read")),
+    ("find_annotation", Need::Scope("library:read")),
+    ("patch_annotation", Need::Scope("library:write")),
+    ("delete_annotation", Need::Scope("library:write")),
+    ("list_resource_citations", Need::Scope("library:read")),
+    ("create_citation", Need::Scope("library:write")),
+    ("list_citations", Need::Scope("library:read")),
+    ("list_importance", Need::Scope("library:read")),
+    ("compute_importance", Need::Scope("library:write")),
+    ("find_citation", Need::Scope("library:read")),
+    ("patch_citation", Need::Scope("library:write")),
+    ("delete_citation", Need::Scope("library:write")),
+    ("list_collections", Need::Scope("library:read")),
+    ("create_collection", Need::Scope("library:write")),
+    ("find_collection", Need::Scope("library:read")),
+    ("patch_collection", Need::Scope("library:write")),
+    ("delete_collection", Need::Scope("library:write")),
+    ("list_collection_resources", Need::Scope("library:read")),
+    ("add_collection_resources", Need::Scope("library:write")),
+    ("remove_collection_resources", Need::Scope("library:write")),
+    ("put_collection_resource", Need::Scope("library:write")),
+    ("remove_collection_resource", Need::Scope("library:write")),
+    ("list_members", Need::Scope("library:read")),
+    ("put_member", Need::Scope("library:write")),
+    ("delete_member", Need::Scope("library:write")),
     ("find_me", Need::AnyKey),
     ("list_users", Need::Scope("admin")),
     ("create_user", Need::Scope("admin")),
@@ -124,14 +152,12 @@ async fn callers(world: &World) -> Vec<Caller> {
 
 /// A request that has everything, for something that is not there.
 async fn call(client: &Client, method: &str, path: &str) -> Reply {
-    const ID: &str = "01890000-0000-7000-8000-000000000000";
-    let path = path
-        .replace("{id}", ID)
-        .replace("{node_id}", ID)
-        .replace("{file}", "subjects")
-        .replace("{code}", "512");
     // What reads rows instead of JSON checks the type of the body first.
     let rows = path.ends_with("/import");
+    let mut path = path.replace("{file}", "subjects");
+    while let (Some(begin), Some(end)) = (path.find('{'), path.find('}')) {
+        path.replace_range(begin..=end, "01890000-0000-7000-8000-000000000000");
+    }
     let request = client.request(&method.to_uppercase(), &path);
     match method {
         "get" => request.send().await,

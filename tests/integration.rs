@@ -11,8 +11,11 @@ mod harness;
 
 mod access;
 mod analysis;
+mod annotations;
 mod authorities;
+mod citations;
 mod codes;
+mod collections;
 mod comparison;
 mod completions;
 mod concurrency;

@@ -20,7 +20,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::openapi::Document;
 use crate::problem::Problem;
 use crate::routes::{
-    assignments, authorities, codes, health, keys, pages, resources, search, taxonomy, users,
+    annotations, assignments, authorities, citations, codes, collection_contents, collections,
+    health, keys, pages, resources, search, taxonomy, users,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -101,6 +102,34 @@ where
                 .service(authorities::merge_authority)
                 .service(search::search_library)
                 .service(search::suggest_completions)
+                .service(annotations::list_resource_annotations)
+                .service(annotations::create_annotation)
+                .service(annotations::list_annotations)
+                .service(annotations::export_annotations)
+                .service(annotations::find_annotation)
+                .service(annotations::patch_annotation)
+                .service(annotations::delete_annotation)
+                .service(citations::list_resource_citations)
+                .service(citations::create_citation)
+                .service(citations::list_citations)
+                .service(citations::list_importance)
+                .service(citations::compute_importance)
+                .service(citations::find_citation)
+                .service(citations::patch_citation)
+                .service(citations::delete_citation)
+                .service(collections::list_collections)
+                .service(collections::create_collection)
+                .service(collections::find_collection)
+                .service(collections::patch_collection)
+                .service(collections::delete_collection)
+                .service(collection_contents::list_collection_resources)
+                .service(collection_contents::add_collection_resources)
+                .service(collection_contents::remove_collection_resources)
+                .service(collection_contents::put_collection_resource)
+                .service(collection_contents::remove_collection_resource)
+                .service(collection_contents::list_members)
+                .service(collection_contents::put_member)
+                .service(collection_contents::delete_member)
                 .service(users::find_me)
                 .service(users::list_users)
                 .service(users::create_user)

@@ -374,6 +374,19 @@ impl Parameters {
         }
     }
 
+    /// One of a few words; the error of the type says which.
+    pub fn parsed<T: std::str::FromStr<Err = String>>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, Problem> {
+        self.text(name)?
+            .map(|text| {
+                text.parse()
+                    .map_err(|expected| Problem::parameter(name, "enum", expected))
+            })
+            .transpose()
+    }
+
     pub fn finish(self) -> Result<(), Problem> {
         match self.pairs.front() {
             None => Ok(()),
@@ -416,16 +429,37 @@ impl FromRequest for PathId {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let text = request.match_info().get("id").unwrap_or_default();
-        let id = Uuid::try_parse(text).map(Self).map_err(|_| {
-            Problem::parameter(
-                "id",
-                "format",
-                format!("expected an id (UUID), found `{}`", shortened(text)),
-            )
-        });
-        std::future::ready(id)
+        std::future::ready(path_id(request, "id").map(Self))
     }
+}
+
+/// The ids in a path with two of them: that of the thing, and that of what is in it.
+pub struct PathIds(pub Uuid, pub Uuid);
+
+impl FromRequest for PathIds {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        const INNER: [&str; 2] = ["resource_id", "user_id"];
+        let inner = INNER
+            .into_iter()
+            .find(|name| request.match_info().get(name).is_some())
+            .unwrap_or("id");
+        let ids = path_id(request, "id").and_then(|id| Ok(Self(id, path_id(request, inner)?)));
+        std::future::ready(ids)
+    }
+}
+
+fn path_id(request: &HttpRequest, name: &'static str) -> Result<Uuid, Problem> {
+    let text = request.match_info().get(name).unwrap_or_default();
+    Uuid::try_parse(text).map_err(|_| {
+        Problem::parameter(
+            name,
+            "format",
+            format!("expected an id (UUID), found `{}`", shortened(text)),
+        )
+    })
 }
 
 /// The `If-Match` header, without which nothing is changed.
@@ -469,15 +503,19 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
             .and_then(|tag| tag.strip_suffix('"'))
             .filter(|tag| !tag.contains('"'))
             .ok_or_else(malformed)?;
-        if let (false, Ok(version)) = (weak, opaque.parse()) {
+        // What follows a hyphen tells how the item looked, and not which version it was.
+        let version = opaque
+            .split_once('-')
+            .map_or(opaque, |(version, _)| version);
+        if let (false, Ok(version)) = (weak, version.parse()) {
             versions.push(version);
         }
     }
     Ok(Expected::Versions(versions))
 }
 
-/// Whether `If-None-Match` names this version.
-pub fn is_unchanged(request: &HttpRequest, version: i64) -> bool {
+/// Whether `If-None-Match` names this tag.
+pub fn is_unchanged(request: &HttpRequest, tag: &str) -> bool {
     let Some(value) = request
         .headers()
         .get(header::IF_NONE_MATCH)
@@ -485,7 +523,7 @@ pub fn is_unchanged(request: &HttpRequest, version: i64) -> bool {
     else {
         return false;
     };
-    let current = format!("\"{version}\"");
+    let current = format!("\"{tag}\"");
     value
         .split(',')
         .map(str::trim)

@@ -30,21 +30,31 @@ pub fn versioned(
     version: i64,
     body: &impl Serialize,
 ) -> Result<HttpResponse, Problem> {
+    tagged(status, &version.to_string(), body)
+}
+
+/// A single item whose ETag tells more than its version: `3-…`.
+pub fn tagged(
+    status: StatusCode,
+    tag: &str,
+    body: &impl Serialize,
+) -> Result<HttpResponse, Problem> {
     let mut response = json(status, body)?;
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+    if let Ok(etag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
         response.headers_mut().insert(header::ETAG, etag);
     }
     Ok(response)
 }
 
-/// A single item that was read: 304 without a body when `If-None-Match` names its version.
+/// A single item that was read: 304 without a body when `If-None-Match` names its tag.
 pub fn conditional(
     request: &HttpRequest,
-    version: i64,
+    tag: impl ToString,
     body: &impl Serialize,
 ) -> Result<HttpResponse, Problem> {
-    let mut response = versioned(StatusCode::OK, version, body)?;
-    if is_unchanged(request, version) {
+    let tag = tag.to_string();
+    let mut response = tagged(StatusCode::OK, &tag, body)?;
+    if is_unchanged(request, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response.drop_body().map_into_boxed_body());
     }

@@ -11,6 +11,8 @@ pub struct Model {
     pub citation_type: String,
     pub raw_text: Option<String>,
     pub identifier: Option<String>,
+    pub identifier_key: Option<String>,
+    pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

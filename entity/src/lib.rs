@@ -1,6 +1,7 @@
 //! The tables as SeaORM entities, one file a table, named as the table is. No behaviour lives here.
 
 pub mod ab_test_experiments;
+pub mod annotation_words;
 pub mod annotations;
 pub mod api_keys;
 pub mod authority_creators;
@@ -9,6 +10,7 @@ pub mod authority_publishers;
 pub mod authority_subjects;
 pub mod citations;
 pub mod classification_codes;
+pub mod collection_members;
 pub mod collection_resources;
 pub mod collections;
 pub mod discovery_hypotheses;
@@ -18,6 +20,8 @@ pub mod json_paths;
 pub mod model_versions;
 pub mod prediction_logs;
 pub mod recommendation_feedback;
+pub mod resource_identifiers;
+pub mod resource_ranks;
 pub mod resource_taxonomy;
 pub mod resources;
 pub mod retraining_runs;

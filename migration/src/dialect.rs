@@ -107,6 +107,32 @@ pub async fn create_updated_at_trigger(
     run(manager, &statement).await
 }
 
+pub async fn drop_updated_at_trigger(
+    manager: &SchemaManager<'_>,
+    table: &str,
+) -> Result<(), DbErr> {
+    let statement = match Dialect::of(manager)? {
+        Dialect::Postgres => format!("DROP TRIGGER {table}_touch ON {table}"),
+        Dialect::Sqlite => format!("DROP TRIGGER {table}_touch"),
+    };
+    run(manager, &statement).await
+}
+
+/// Citations with the resource that each is resolved to: the one that was named, else the oldest with its identifier.
+pub async fn create_resolved_citations(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    run(
+        manager,
+        "CREATE VIEW resolved_citations AS SELECT c.*, COALESCE(c.cited_id, (SELECT i.resource_id \
+         FROM resource_identifiers i WHERE i.identifier_key = c.identifier_key \
+         ORDER BY i.resource_id LIMIT 1)) AS target_id FROM citations c",
+    )
+    .await
+}
+
+pub async fn drop_resolved_citations(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    run(manager, "DROP VIEW resolved_citations").await
+}
+
 /// An index for JSON containment; SQLite has none, there a scan answers.
 pub async fn create_json_index(
     manager: &SchemaManager<'_>,

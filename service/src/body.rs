@@ -1,5 +1,8 @@
 //! Reading a JSON body field by field: every rule is checked, and all faults are reported at once.
 
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
@@ -36,6 +39,13 @@ impl BodyReader {
         self.members.remove(name)
     }
 
+    /// Notes a fault when a member is absent or null.
+    pub(crate) fn require(&mut self, name: &str, what: &str) {
+        if self.members.get(name).is_none_or(Json::is_null) {
+            self.fault(name, "required", format!("{what} is needed"));
+        }
+    }
+
     pub(crate) fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         self.faults
             .push(Fault::at(format!("/{name}"), code, detail));
@@ -45,7 +55,7 @@ impl BodyReader {
     pub(crate) fn required_text(&mut self, name: &str, longest: usize) -> String {
         let present = self.members.get(name).is_some_and(|text| !text.is_null());
         match self.text(name, longest) {
-            Some(text) if !text.trim().is_empty() => text,
+            Some(text) if text.chars().any(is_visible) => text,
             None if present => String::new(),
             _ => {
                 self.fault(
@@ -131,6 +141,136 @@ impl BodyReader {
         texts
     }
 
+    /// An id; absent and null are the same.
+    pub(crate) fn id(&mut self, name: &str) -> Option<Uuid> {
+        match self.members.remove(name) {
+            None | Some(Json::Null) => None,
+            Some(Json::String(text)) => {
+                let id = Uuid::try_parse(&text).ok();
+                if id.is_none() {
+                    self.fault(
+                        name,
+                        "format",
+                        format!("expected an id (UUID), found `{}`", shortened(&text)),
+                    );
+                }
+                id
+            }
+            Some(other) => {
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected an id (UUID) or null, found {}", kind(&other)),
+                );
+                None
+            }
+        }
+    }
+
+    /// From 1 to `most` ids, in their order.
+    pub(crate) fn ids(&mut self, name: &str, most: usize) -> Vec<Uuid> {
+        let items = match self.members.remove(name) {
+            Some(Json::Array(items)) if (1..=most).contains(&items.len()) => items,
+            Some(Json::Array(items)) => {
+                self.fault(
+                    name,
+                    if items.is_empty() {
+                        "required"
+                    } else {
+                        "too_long"
+                    },
+                    format!("from 1 to {most} ids are allowed"),
+                );
+                return Vec::new();
+            }
+            found => {
+                let found = found.as_ref().map_or("nothing", kind);
+                self.fault(
+                    name,
+                    if found == "nothing" {
+                        "required"
+                    } else {
+                        "type"
+                    },
+                    format!("expected an array of ids (UUID), found {found}"),
+                );
+                return Vec::new();
+            }
+        };
+        let mut ids = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item.as_str().and_then(|text| Uuid::try_parse(text).ok()) {
+                Some(id) => ids.push(id),
+                None => self.fault(
+                    &format!("{name}/{index}"),
+                    "format",
+                    "expected an id (UUID)",
+                ),
+            }
+        }
+        ids
+    }
+
+    /// One of a few words; absent and null are the same.
+    pub(crate) fn one_of<T: FromStr>(&mut self, name: &str, words: &[&str]) -> Option<T> {
+        let text = match self.members.remove(name) {
+            None | Some(Json::Null) => return None,
+            Some(Json::String(text)) => text,
+            Some(other) => {
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected a string or null, found {}", kind(&other)),
+                );
+                return None;
+            }
+        };
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.fault(
+                name,
+                "enum",
+                format!("expected one of {}", words.join(", ")),
+            );
+        }
+        value
+    }
+
+    /// An integer in a range; absent and null are the same.
+    pub(crate) fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        let expected = || {
+            format!(
+                "expected an integer from {} to {}",
+                range.start(),
+                range.end()
+            )
+        };
+        match self.members.remove(name) {
+            None | Some(Json::Null) => None,
+            Some(Json::Number(number)) => {
+                let value = number.as_i64().filter(|value| range.contains(value));
+                if value.is_none() {
+                    // As JSON Schema has it, 1.0 is an integer, too.
+                    let whole = number.as_f64().filter(|value| value.fract() == 0.0);
+                    let whole = whole.map(|value| value as i64);
+                    if let Some(whole) = whole.filter(|value| range.contains(value)) {
+                        return Some(whole);
+                    }
+                    self.fault(name, "out_of_range", expected());
+                }
+                value
+            }
+            Some(other) => {
+                self.fault(
+                    name,
+                    "type",
+                    format!("{} or null, found {}", expected(), kind(&other)),
+                );
+                None
+            }
+        }
+    }
+
     /// A free JSON object in its canonical form; absent and null are an empty one.
     pub(crate) fn object(&mut self, name: &str) -> Json {
         let mut object = match self.members.remove(name) {
@@ -193,31 +333,6 @@ impl BodyReader {
     /// Whether the body has this member, be it null.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
-    }
-
-    /// An id; absent and null are the same.
-    pub(crate) fn id(&mut self, name: &str) -> Option<Uuid> {
-        let text = match self.members.remove(name) {
-            None | Some(Json::Null) => return None,
-            Some(Json::String(text)) => text,
-            Some(other) => {
-                self.fault(
-                    name,
-                    "type",
-                    format!("expected an id (UUID) or null, found {}", kind(&other)),
-                );
-                return None;
-            }
-        };
-        let id = Uuid::try_parse(&text).ok();
-        if id.is_none() {
-            self.fault(
-                name,
-                "format",
-                format!("expected an id (UUID), found `{}`", shortened(&text)),
-            );
-        }
-        id
     }
 
     /// An id that must be there; the nil one when it is not, which [`Self::finish`] reports.
@@ -285,6 +400,11 @@ impl BodyReader {
             Err(Error::Invalid(self.faults))
         }
     }
+}
+
+/// As `\S` has it, which the OpenAPI document uses: U+001C to U+001F separate, too.
+fn is_visible(character: char) -> bool {
+    !character.is_whitespace() && !('\u{1c}'..='\u{1f}').contains(&character)
 }
 
 /// The type of a value, for errors.

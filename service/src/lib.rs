@@ -100,6 +100,7 @@ impl Pharos {
         database.probe().await?;
         database.migrate_up().await?;
         let pharos = Self::on(database, environment).await?;
+        pharos.read_identifiers_of_before().await?;
         pharos.index_waiting_beside().await?;
         pharos.rewrite_resources_beside();
         Ok(pharos)

@@ -17,7 +17,7 @@ use std::future::Future;
 pub use self::binary::{Process, pharos_binary, repository};
 pub use self::chance::Chance;
 pub use self::http::{Client, Reply, with_query};
-pub use self::samples::{catalogue, import, resource};
+pub use self::samples::{catalogue, import, resource, tenant};
 pub use self::scratch::Scratch;
 pub use self::world::{World, small_options};
 

@@ -6,11 +6,22 @@ use serde_json::{Value as Json, json};
 use service::Pharos;
 use service::library::{ImportFormat, ImportReport, Reject};
 
-use super::World;
+use super::{Client, World};
 
 /// Creates a resource and gives it as it was answered.
 pub async fn resource(world: &World, fields: Json) -> Json {
     world.editor.post("resources", &fields).await.is(201).json()
+}
+
+/// Somebody else with a role of their own.
+pub async fn tenant(world: &World, email: &str, role: &str) -> Client {
+    let new = json!({"email": email, "role": role});
+    let user = world.admin.post("users", &new).await.is(201).json();
+    let new = json!({"user_id": user["id"]});
+    let key = world.admin.post("keys", &new).await.is(201).json();
+    world
+        .admin
+        .with_key(key["secret"].as_str().expect("a secret"))
 }
 
 /// Imports text; gives the sums and what was not taken.

@@ -1,8 +1,12 @@
 //! The operations, a file a subject.
 
+pub mod annotations;
 pub mod assignments;
 pub mod authorities;
+pub mod citations;
 pub mod codes;
+pub mod collection_contents;
+pub mod collections;
 pub mod health;
 pub mod keys;
 pub mod pages;

@@ -12,6 +12,7 @@ use super::forms::key_of;
 use crate::body::BodyReader;
 use crate::database::{DatabaseError, FromRow, Row, Transaction};
 use crate::error::Error;
+use crate::lists::Listed;
 use crate::time::rfc3339;
 
 /// Characters of a name or variant at most.
@@ -165,6 +166,8 @@ pub(super) fn columns(file: AuthorityFile) -> [Expr; 7] {
         column("updated_at"),
     ]
 }
+
+impl Listed for Authority {}
 
 impl FromRow for Authority {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {

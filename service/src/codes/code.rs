@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::body::BodyReader;
 use crate::database::{DatabaseError, FromRow, Row};
 use crate::error::Error;
+use crate::lists::Listed;
 use crate::time::rfc3339;
 
 /// Characters of a code at most.
@@ -76,6 +77,8 @@ impl ClassificationCode {
         ]
     }
 }
+
+impl Listed for ClassificationCode {}
 
 impl FromRow for ClassificationCode {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {

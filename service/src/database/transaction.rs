@@ -32,7 +32,7 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    fn number(self) -> u64 {
+    fn number(self) -> i64 {
         match self {
             Self::Taxonomy => 7_237_120_351,
             Self::Authorities => 7_237_120_352,
@@ -139,34 +139,32 @@ impl Transaction {
 
     /// Waits until no other transaction changes this; it comes before anything is read that is to stay true.
     pub(crate) async fn take_turn(&self, turn: Turn) -> Result<(), DbErr> {
-        self.lock_number("pg_advisory_xact_lock", turn).await
+        self.serialise(turn.number()).await
     }
 
     /// Waits until no other transaction changes this, and lets none begin: others may do the same at once.
     pub(crate) async fn share_turn(&self, turn: Turn) -> Result<(), DbErr> {
-        self.lock_number("pg_advisory_xact_lock_shared", turn).await
+        self.lock_number("pg_advisory_xact_lock_shared", turn.number())
+            .await
     }
 
-    async fn lock_number(&self, lock: &str, turn: Turn) -> Result<(), DbErr> {
-        match &*self.inner {
-            Inner::Sqlite(..) => Ok(()),
-            Inner::Postgres(transaction) => transaction
-                .begun()
-                .await?
-                .execute_unprepared(&format!("SELECT {lock}({})", turn.number()))
-                .await
-                .map(|_| ()),
-        }
-    }
-
-    /// Lets one import at a time look for natural keys and insert what is new. SQLite has one writer anyway.
+    /// Lets one import at a time look for natural keys and insert what is new.
     pub(crate) async fn serialise_imports(&self) -> Result<(), DbErr> {
+        self.serialise(7_237_120_349).await
+    }
+
+    /// Lets one transaction at a time go on from here that names the same number. SQLite has one writer anyway.
+    pub(crate) async fn serialise(&self, number: i64) -> Result<(), DbErr> {
+        self.lock_number("pg_advisory_xact_lock", number).await
+    }
+
+    async fn lock_number(&self, lock: &str, number: i64) -> Result<(), DbErr> {
         match &*self.inner {
             Inner::Sqlite(..) => Ok(()),
             Inner::Postgres(transaction) => transaction
                 .begun()
                 .await?
-                .execute_unprepared("SELECT pg_advisory_xact_lock(7237120349)")
+                .execute_unprepared(&format!("SELECT {lock}({number})"))
                 .await
                 .map(|_| ()),
         }

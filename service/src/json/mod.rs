@@ -79,12 +79,14 @@ pub enum JsonTest {
     HasAll(JsonPath, Vec<String>),
 }
 
-/// A JSON column of `resources` that can be asked about.
+/// A JSON column that can be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JsonColumn {
     Metadata,
     Subject,
     Relation,
+    /// `annotations.tags`, of which no index is kept.
+    AnnotationTags,
 }
 
 impl JsonColumn {
@@ -93,18 +95,24 @@ impl JsonColumn {
             Self::Metadata => "metadata",
             Self::Subject => "subject",
             Self::Relation => "relation",
+            Self::AnnotationTags => "tags",
         }
     }
 
-    fn column(self) -> Expr {
-        use entity::resources::{Column, Entity};
+    fn table(self) -> &'static str {
+        match self {
+            Self::Metadata | Self::Subject | Self::Relation => "resources",
+            Self::AnnotationTags => "annotations",
+        }
+    }
 
-        let column = match self {
-            Self::Metadata => Column::Metadata,
-            Self::Subject => Column::Subject,
-            Self::Relation => Column::Relation,
-        };
-        Expr::col((Entity, column))
+    /// Whether the index over JSON knows the column.
+    fn is_indexed(self) -> bool {
+        self.table() == "resources"
+    }
+
+    fn column(self) -> Expr {
+        Expr::col((self.table(), self.name()))
     }
 }
 

@@ -56,7 +56,7 @@ impl JsonMatch for SqliteJson {
         let any_place = |path: &[String], of: &dyn Fn(Place) -> Option<Lookups>| {
             Lookups::or(places(column, path)?.into_iter().map(of).collect())
         };
-        if !self.has_index {
+        if !self.has_index || !column.is_indexed() {
             return None;
         }
         match test {

@@ -1,5 +1,8 @@
-//! Resources: what the library holds.
+//! What the library holds: resources, and what readers make of them.
 
+mod annotations;
+mod citations;
+mod collections;
 mod export;
 mod fields;
 mod import;
@@ -10,6 +13,17 @@ mod resources;
 mod rows;
 mod table;
 
+pub use self::annotations::{
+    Annotation, AnnotationExport, AnnotationFields, AnnotationRequest, ExportedAnnotation,
+    MARKDOWN_HEAD, Sharing, TextField,
+};
+pub use self::citations::{
+    Citation, CitationFields, CitationType, ComputedImportance, Direction, Importance,
+};
+pub use self::collections::{
+    Added, Children, Collection, CollectionFields, CollectionItem, MOST_IDS, Member, MemberRole,
+    Visibility, placement, resource_ids,
+};
 pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportReport, Reject};
 pub use self::record::{Rendered, Resource};

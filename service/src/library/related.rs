@@ -9,26 +9,16 @@ use sea_orm::sea_query::{
 };
 use uuid::Uuid;
 
+use super::collections::visible;
 use crate::accounts::Viewer;
 use crate::taxonomy::folded_path;
 
 const BELOW: &str = "below";
 
 /// Resources in a collection with this name or id, as far as the viewer may see it, or in one beneath it.
-pub(super) fn in_collection(name: &str, viewer: Option<Viewer>) -> Expr {
+pub(super) fn in_collection_or_beneath(name: &str, viewer: Option<Viewer>) -> Expr {
     use collections::{Column, Entity};
 
-    let named = by_id_or(
-        name,
-        Expr::col((Entity, Column::Id)),
-        &[Expr::col((Entity, Column::Name))],
-    );
-    let first = Query::select()
-        .column((Entity, Column::Id))
-        .from(Entity)
-        .and_where(named)
-        .and_where_option(visible(viewer))
-        .take();
     let beneath = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)
@@ -38,15 +28,12 @@ pub(super) fn in_collection(name: &str, viewer: Option<Viewer>) -> Expr {
         )
         .and_where_option(visible(viewer))
         .take();
-    let members = Query::select()
-        .column(collection_resources::Column::ResourceId)
-        .from(collection_resources::Entity)
-        .and_where(
-            Expr::col(collection_resources::Column::CollectionId)
-                .in_subquery(with_descendants(first, beneath)),
-        )
-        .take();
-    resource_id().in_subquery(members)
+    resource_in(with_descendants(named_collections(name, viewer), beneath))
+}
+
+/// Resources in a collection with this name or id, as far as the viewer may see it.
+pub(super) fn in_collection(name: &str, viewer: Option<Viewer>) -> Expr {
+    resource_in(named_collections(name, viewer))
 }
 
 /// Resources in any collection that the viewer may see.
@@ -56,10 +43,30 @@ pub(super) fn in_any_collection(viewer: Option<Viewer>) -> Expr {
         .from(collections::Entity)
         .and_where_option(visible(viewer))
         .take();
+    resource_in(seen)
+}
+
+fn named_collections(name: &str, viewer: Option<Viewer>) -> SelectStatement {
+    use collections::{Column, Entity};
+
+    let named = by_id_or(
+        name,
+        Expr::col((Entity, Column::Id)),
+        &[Expr::col((Entity, Column::Name))],
+    );
+    Query::select()
+        .column((Entity, Column::Id))
+        .from(Entity)
+        .and_where(named)
+        .and_where_option(visible(viewer))
+        .take()
+}
+
+fn resource_in(collections: SelectStatement) -> Expr {
     let members = Query::select()
         .column(collection_resources::Column::ResourceId)
         .from(collection_resources::Entity)
-        .and_where(Expr::col(collection_resources::Column::CollectionId).in_subquery(seen))
+        .and_where(Expr::col(collection_resources::Column::CollectionId).in_subquery(collections))
         .take();
     resource_id().in_subquery(members)
 }
@@ -159,15 +166,6 @@ fn classification_code() -> Expr {
 
 fn resource_id() -> Expr {
     Expr::col((resources::Entity, resources::Column::Id))
-}
-
-fn visible(viewer: Option<Viewer>) -> Option<Expr> {
-    use collections::{Column, Entity};
-
-    viewer.map(|viewer| {
-        let own = Expr::col((Entity, Column::OwnerId)).eq(viewer.user_id);
-        own.or(Expr::col((Entity, Column::Visibility)).ne("private"))
-    })
 }
 
 fn by_id_or(name: &str, id: Expr, texts: &[Expr]) -> Expr {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::fields::ResourceFields;
 use super::record::{self, Resource};
+use super::{annotations, citations};
 use crate::Pharos;
 use crate::accounts::Actor;
 use crate::authorities::{self, Authorities, KnownNames, by_authorities, names_something};
@@ -176,6 +177,10 @@ pub(crate) async fn insert_all(
         .insert_rows(&INSERT, rows)
         .await
         .map_err(DatabaseError::from)?;
+    let new = batch
+        .iter()
+        .map(|new| (new.resource.id, &new.resource.fields));
+    citations::insert_keys(transaction, new).await?;
     let documents: Vec<(Uuid, &Document)> = batch
         .iter()
         .map(|new| (new.resource.id, &*new.document))
@@ -303,6 +308,7 @@ pub(crate) async fn update(
 ) -> Result<Resource, Error> {
     // The trigger for other tools must see that the application set the time.
     let updated_at = std::cmp::max(now, current.updated_at + chrono::Duration::microseconds(1));
+    let before = current.fields;
     let resource = Resource {
         id: current.id,
         fields,
@@ -318,6 +324,15 @@ pub(crate) async fn update(
         .exec(transaction)
         .await
         .map_err(DatabaseError::from)?;
+    citations::replace_keys(transaction, resource.id, &before, &resource.fields).await?;
+    annotations::follow(
+        transaction,
+        resource.id,
+        &before,
+        &resource.fields,
+        resource.updated_at,
+    )
+    .await?;
     let document = search.analyse(&resource.fields, resource.version);
     search::reindex(search, transaction, resource.id, &document)
         .await

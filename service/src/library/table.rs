@@ -49,20 +49,23 @@ pub(crate) const FIELDS: [Field; 28] = [
     field("classification", Holds::Related(CLASSIFICATION)),
 ];
 
-/// A collection that the resource is in, or in one beneath it.
+/// A collection that the resource is in.
 const COLLECTION: Related = Related {
+    within: related::in_collection_or_beneath,
     named: related::in_collection,
     any: related::in_any_collection,
 };
 
 /// A node of the taxonomy that the resource is under.
 const TAXONOMY: Related = Related {
+    within: |name, _| related::in_taxonomy(name),
     named: |name, _| related::in_taxonomy(name),
     any: |_| related::in_any_taxonomy(),
 };
 
 /// A listed code of the classification, or one beneath it.
 const CLASSIFICATION: Related = Related {
+    within: |name, _| related::in_classification(name),
     named: |name, _| related::in_classification(name),
     any: |_| related::in_any_classification(),
 };

@@ -74,6 +74,14 @@ pub(crate) fn checked_limit(limit: Option<u64>) -> Result<u64, Error> {
     }
 }
 
+/// A row that a list shows.
+pub trait Listed: Serialize {
+    /// The value of a sortable field; by default the member of that name in the row's JSON.
+    fn sort_value(&self, field: &str) -> Json {
+        serde_json::to_value(self).map_or(Json::Null, |json| json[field].clone())
+    }
+}
+
 /// What a list reads rows of.
 pub struct Source {
     /// Which list it is, for cursors: they are good for no other.
@@ -108,8 +116,7 @@ fn text_of(filter: &Option<String>) -> Option<&str> {
 }
 
 impl Pharos {
-    /// A page of any table's rows: NULLs last, ties broken by the key in the direction of the last sort field. A row's
-    /// JSON has the sortable fields among its members, under their names.
+    /// A page of any table's rows: NULLs last, ties broken by the key in the direction of the last sort field.
     pub async fn list_rows<T, C>(
         &self,
         source: &Source,
@@ -117,7 +124,7 @@ impl Pharos {
         columns: C,
     ) -> Result<Page<T>, Error>
     where
-        T: FromRow + Serialize + Send + 'static,
+        T: FromRow + Listed + Send + 'static,
         C: IntoIterator<Item = Expr>,
     {
         let asked = self.asked(source, request)?;
@@ -134,8 +141,7 @@ impl Pharos {
         let statement = self.database.build_limited(&query, asked.limit + 1);
         let items: Vec<T> = self.database.fetch_all(statement).await?;
         let mut page = Page::cut(items, asked.limit, |last| {
-            let json = serde_json::to_value(last).unwrap_or(Json::Null);
-            asked.cursor(self, |key| json[key.field.name].clone())
+            asked.cursor(self, |key| last.sort_value(key.field.name))
         });
         if request.total {
             page.total = Some(self.count_rows(source, request).await?);

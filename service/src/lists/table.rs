@@ -57,7 +57,9 @@ pub enum Holds {
 /// Conditions for rows that belong to something.
 #[derive(Debug, Clone, Copy)]
 pub struct Related {
-    /// To what has this name or id.
+    /// To what has this name or id, or to something beneath it: `:`.
+    pub within: fn(&str, Option<Viewer>) -> Expr,
+    /// To what has this name or id: `=`.
     pub named: fn(&str, Option<Viewer>) -> Expr,
     /// To anything.
     pub any: fn(Option<Viewer>) -> Expr,

@@ -14,7 +14,7 @@ use crate::Pharos;
 use crate::body::BodyReader;
 use crate::database::{DatabaseError, FromRow, Row, Transaction, Turn};
 use crate::error::Error;
-use crate::lists::{Field, Holds, ListRequest, Page, Source, Table};
+use crate::lists::{Field, Holds, ListRequest, Listed, Page, Source, Table};
 use crate::time::rfc3339;
 
 /// Where an assignment stands.
@@ -92,6 +92,8 @@ const ASSIGNMENTS: Table = Table {
     key: "node_id",
     default_sort: "path",
 };
+
+impl Listed for Assignment {}
 
 impl FromRow for Assignment {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {

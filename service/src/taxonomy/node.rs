@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::body::BodyReader;
 use crate::database::{DatabaseError, FromRow, Row};
 use crate::error::Error;
+use crate::lists::Listed;
 use crate::time::rfc3339;
 
 /// Characters of a label at most.
@@ -89,6 +90,8 @@ impl TaxonomyNode {
         ]
     }
 }
+
+impl Listed for TaxonomyNode {}
 
 impl FromRow for TaxonomyNode {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {

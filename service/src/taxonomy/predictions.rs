@@ -15,7 +15,7 @@ use super::subtree::find;
 use crate::Pharos;
 use crate::database::{DatabaseError, FromRow, Row, Transaction};
 use crate::error::Error;
-use crate::lists::{Field, Holds, ListRequest, Page, Source, Table};
+use crate::lists::{Field, Holds, ListRequest, Listed, Page, Source, Table};
 use crate::time::{format_timestamp, rfc3339};
 
 const PENDING: &str = "pending";
@@ -56,6 +56,8 @@ const QUEUE: Table = Table {
     key: "id",
     default_sort: "-confidence",
 };
+
+impl Listed for Prediction {}
 
 impl FromRow for Prediction {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {

@@ -202,6 +202,7 @@ impl Compiler<'_> {
             }
             Operator::Equal if text.is_null() => Ok(in_any().not()),
             Operator::Has if text.is_any() => Ok(in_any()),
+            Operator::Has => Ok((related.within)(&text.text, self.viewer)),
             _ => Ok((related.named)(&text.text, self.viewer)),
         }
     }
