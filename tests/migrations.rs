@@ -150,7 +150,12 @@ async fn several_instances_may_start_at_once(backend: Backend) {
             .await,
         i64::try_from(steps.len()).unwrap()
     );
-    assert_eq!(scratch.number("SELECT count(*) FROM settings WHERE name = 'cursor_secret'").await, 1);
+    assert_eq!(
+        scratch
+            .number("SELECT count(*) FROM settings WHERE name = 'cursor_secret'")
+            .await,
+        1
+    );
     let admins = instances.iter().map(|pharos| {
         let pharos = Arc::clone(pharos);
         tokio::spawn(async move { pharos.create_first_admin().await.unwrap().is_some() })

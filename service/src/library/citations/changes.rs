@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entity::citations::{ActiveModel, Column, Entity, Model};
 use entity::{resource_identifiers, resources};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
@@ -103,6 +104,24 @@ impl Pharos {
             })
             .await
     }
+}
+
+/// Takes a resource that is about to go out of the citations that name it. The database would do so by itself, but its
+/// triggers would give them a time of its own clock.
+pub(crate) async fn forget_target(
+    transaction: &Transaction,
+    resource_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::CitedId, Expr::val(None::<Uuid>))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::val(now))
+        .filter(Column::CitedId.eq(resource_id))
+        .exec(transaction)
+        .await
+        .map_err(DatabaseError::from)?;
+    Ok(())
 }
 
 fn active_model(fields: &CitationFields, version: i64, now: DateTime<Utc>) -> ActiveModel {
