@@ -24,7 +24,7 @@ use crate::lists::{Field, Holds, ListRequest, Listed, Page, Source, Table, all_r
 use crate::time::{format_timestamp, rfc3339};
 
 /// Resources that are added or removed at once at most.
-pub const MOST_IDS: usize = 1_000;
+const MOST_IDS: usize = 1_000;
 
 /// Ids that an error names at most.
 const MOST_NAMED: usize = 10;
