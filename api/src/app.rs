@@ -210,6 +210,16 @@ impl Paths {
         }
     }
 
+    /// Of exactly this path, without ids in it.
+    fn methods_of(&self, path: &str) -> Vec<Method> {
+        let same = |segments: &[String]| path.split('/').eq(segments.iter().map(String::as_str));
+        self.known
+            .iter()
+            .filter(|(segments, _)| same(segments))
+            .flat_map(|(_, methods)| methods.clone())
+            .collect()
+    }
+
     fn methods(&self, path: &str) -> Vec<Method> {
         let asked: Vec<&str> = path.split('/').collect();
         let same = |segments: &[String]| {
@@ -236,6 +246,18 @@ async fn answer_unknown(request: HttpRequest, paths: Data<Paths>) -> Result<Http
         );
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
+    Err(method_not_allowed(&request, &methods))
+}
+
+/// 405 where a path without ids has other methods than the one that was asked for.
+pub fn refuse_method(request: &HttpRequest) -> Option<Problem> {
+    let methods = request
+        .app_data::<Data<Paths>>()?
+        .methods_of(request.path());
+    (!methods.is_empty()).then(|| method_not_allowed(request, &methods))
+}
+
+fn method_not_allowed(request: &HttpRequest, methods: &[Method]) -> Problem {
     let allowed = methods
         .iter()
         .map(Method::as_str)
@@ -243,8 +265,8 @@ async fn answer_unknown(request: HttpRequest, paths: Data<Paths>) -> Result<Http
         .join(", ");
     let detail = format!("{} is not possible here: use {allowed}", request.method());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-    Err(match HeaderValue::from_str(&allowed) {
+    match HeaderValue::from_str(&allowed) {
         Ok(allowed) => problem.with_header(header::ALLOW, allowed),
         Err(_) => problem,
-    })
+    }
 }

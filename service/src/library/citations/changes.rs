@@ -220,7 +220,9 @@ async fn check(
     if let Some(cited_id) = fields.cited_id
         && !exists(transaction, cited_id).await?
     {
-        return Err(no_resource(cited_id));
+        return Err(Error::Conflict(format!(
+            "cited_id: no resource has the id {cited_id}"
+        )));
     }
     let says = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     if fields.cited_id.is_none() && !says(&fields.identifier) && !says(&fields.raw_text) {
