@@ -727,7 +727,7 @@ async fn annotations_are_exported_as_json_and_as_markdown(world: World) {
         .await
         .is(400);
 
-    for method in ["PATCH", "DELETE"] {
+    for method in ["PATCH", "DELETE", "OPTIONS"] {
         let reply = world
             .editor
             .request(method, "annotations/export")

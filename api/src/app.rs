@@ -221,6 +221,10 @@ impl Paths {
     }
 
     fn methods(&self, path: &str) -> Vec<Method> {
+        let exact = self.methods_of(path);
+        if !exact.is_empty() {
+            return exact;
+        }
         let asked: Vec<&str> = path.split('/').collect();
         let same = |segments: &[String]| {
             segments.len() == asked.len()
