@@ -117,6 +117,11 @@ async fn an_annotation_is_made_read_changed_and_deleted(world: World) {
     assert_eq!(world.editor.get(&path(&made)).await.json(), changed);
     world
         .editor
+        .patch(&path(&made), "W/\"2\", \"a,2\"", &json!({"note": "late"}))
+        .await
+        .problem(412, "stale_version");
+    world
+        .editor
         .patch(&path(&made), "\"1\"", &json!({"note": "late"}))
         .await
         .problem(412, "stale_version");
@@ -721,6 +726,16 @@ async fn annotations_are_exported_as_json_and_as_markdown(world: World) {
         .get("annotations/export?filter=x")
         .await
         .is(400);
+
+    for method in ["PATCH", "DELETE", "OPTIONS"] {
+        let reply = world
+            .editor
+            .request(method, "annotations/export")
+            .send()
+            .await;
+        reply.problem(405, "method_not_allowed");
+        assert_eq!(reply.header("allow"), Some("GET"));
+    }
 
     // More than a page.
     for number in 0..230_usize {

@@ -149,7 +149,7 @@ async fn a_body_that_breaks_rules_is_refused_with_every_place(world: World) {
         (json!({"cited_id": one["id"]}), 409),
         (
             json!({"cited_id": "01890000-0000-7000-8000-000000000000"}),
-            404,
+            409,
         ),
     ] {
         world.editor.post(&of(&one), &body).await.is(status);

@@ -163,7 +163,7 @@ async fn a_body_that_breaks_rules_is_refused_with_every_place(world: World) {
         .editor
         .post("collections", &nowhere)
         .await
-        .problem(404, "not_found");
+        .problem(409, "conflict");
 
     let made = collection(&world.editor, json!({"name": "n"})).await;
     let inside = format!("{}/resources", path(&made));
@@ -178,7 +178,7 @@ async fn a_body_that_breaks_rules_is_refused_with_every_place(world: World) {
         .editor
         .post(&inside, &unknown)
         .await
-        .problem(404, "not_found");
+        .problem(409, "conflict");
     for (body, code) in [
         (json!({}), "required"),
         (json!({"resource_ids": []}), "required"),
@@ -588,7 +588,7 @@ async fn nobody_sees_or_changes_what_is_not_theirs(world: World) {
         assert_eq!(reply.status, expected, "{what}: {}", reply.text());
     }
     // Neither as a parent.
-    for (parent, status) in [(&private, 404), (&shared, 404), (&public, 403)] {
+    for (parent, status) in [(&private, 409), (&shared, 409), (&public, 403)] {
         let body = json!({"name": "Cuckoo", "parent_id": parent["id"]});
         rival.post("collections", &body).await.is(status);
         let own = collection(&rival, json!({"name": "Own"})).await;

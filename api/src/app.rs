@@ -283,32 +283,32 @@ impl Paths {
         }
     }
 
+    /// Of exactly this path, without ids in it.
+    fn methods_of(&self, path: &str) -> Vec<Method> {
+        let same = |segments: &[String]| path.split('/').eq(segments.iter().map(String::as_str));
+        self.known
+            .iter()
+            .filter(|(segments, _)| same(segments))
+            .flat_map(|(_, methods)| methods.clone())
+            .collect()
+    }
+
     /// Those of the path as it stands, else those of every path with parameters that it fits.
     fn methods(&self, path: &str) -> Vec<Method> {
-        let asked: Vec<&str> = path.split('/').collect();
-        let as_it_stands = self.known.iter().find(|(segments, _)| *segments == asked);
-        if let Some((_, methods)) = as_it_stands {
-            return methods.clone();
+        let exact = self.methods_of(path);
+        if !exact.is_empty() {
+            return exact;
         }
+        let asked: Vec<&str> = path.split('/').collect();
         let same = |segments: &[String]| {
             segments.len() == asked.len()
                 && segments.iter().zip(&asked).all(|(known, asked)| {
                     known == asked || (known.starts_with('{') && !asked.is_empty())
                 })
         };
-        // A path without an id in it is more than one that an id would make equal.
-        let exact = self.known.iter().find(|(segments, _)| *segments == asked);
-        let found = exact.map_or_else(
-            || {
-                self.known
-                    .iter()
-                    .filter(|(segments, _)| same(segments))
-                    .collect()
-            },
-            |exact| vec![exact],
-        );
-        found
-            .into_iter()
+        self.known
+            .iter()
+            .filter(|(segments, _)| same(segments))
             .flat_map(|(_, methods)| methods.clone())
             .collect()
     }
@@ -324,6 +324,18 @@ async fn answer_unknown(request: HttpRequest, paths: Data<Paths>) -> Result<Http
         );
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
+    Err(method_not_allowed(&request, &methods))
+}
+
+/// 405 where a path without ids has other methods than the one that was asked for.
+pub fn refuse_method(request: &HttpRequest) -> Option<Problem> {
+    let methods = request
+        .app_data::<Data<Paths>>()?
+        .methods_of(request.path());
+    (!methods.is_empty()).then(|| method_not_allowed(request, &methods))
+}
+
+fn method_not_allowed(request: &HttpRequest, methods: &[Method]) -> Problem {
     let head = methods.contains(&Method::GET).then_some(&Method::HEAD);
     let allowed = methods
         .iter()
@@ -333,8 +345,8 @@ async fn answer_unknown(request: HttpRequest, paths: Data<Paths>) -> Result<Http
         .join(", ");
     let detail = format!("{} is not possible here: use {allowed}", request.method());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-    Err(match HeaderValue::from_str(&allowed) {
+    match HeaderValue::from_str(&allowed) {
         Ok(allowed) => problem.with_header(header::ALLOW, allowed),
         Err(_) => problem,
-    })
+    }
 }

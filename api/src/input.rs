@@ -429,6 +429,10 @@ impl FromRequest for PathIds {
 fn path_id(request: &HttpRequest, name: &'static str) -> Result<Uuid, Problem> {
     let text = request.match_info().get(name).unwrap_or_default();
     Uuid::try_parse(text).map_err(|_| {
+        // `/annotations/export` is no annotation, but has methods of its own.
+        if let Some(problem) = crate::app::refuse_method(request) {
+            return problem;
+        }
         Problem::parameter(
             name,
             "format",
@@ -469,14 +473,15 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
         return Ok(Expected::Any);
     }
     let mut versions = Vec::new();
-    for tag in value.split(',').map(str::trim) {
+    let mut rest = value;
+    loop {
         // A weak tag never matches where a strong comparison is asked for (RFC 9110, 13.1.1).
-        let weak = tag.starts_with("W/");
-        let tag = tag.strip_prefix("W/").unwrap_or(tag);
-        let opaque = tag
+        let weak = rest.starts_with("W/");
+        let tag = rest.strip_prefix("W/").unwrap_or(rest);
+        // A comma may stand in a tag.
+        let (opaque, behind) = tag
             .strip_prefix('"')
-            .and_then(|tag| tag.strip_suffix('"'))
-            .filter(|tag| !tag.contains('"'))
+            .and_then(|tag| tag.split_once('"'))
             .ok_or_else(malformed)?;
         // What follows a hyphen tells how the item looked, and not which version it was.
         let version = opaque
@@ -484,6 +489,10 @@ fn if_match(request: &HttpRequest) -> Result<Expected, Problem> {
             .map_or(opaque, |(version, _)| version);
         if let (false, Ok(version)) = (weak, version.parse()) {
             versions.push(version);
+        }
+        match behind.trim_start() {
+            "" => break,
+            more => rest = more.strip_prefix(',').ok_or_else(malformed)?.trim_start(),
         }
     }
     Ok(Expected::Versions(versions))

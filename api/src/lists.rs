@@ -19,6 +19,30 @@ use crate::problem::Problem;
     reason = "read by the OpenAPI document only; Parameters reads the request"
 )]
 pub struct ListParameters {
+    /// AIP-160 over the fields of the items: `=`, `!=`, `<`, `<=`, `>`, `>=`, `:`, `:*`, `AND`, `OR`, `NOT`, `-`, parentheses.
+    /// OR binds more tightly than AND.
+    #[param(max_length = 8_000)]
+    filter: Option<String>,
+    /// Fields separated by commas, `-` before one for descending; without a value last, ties broken by id.
+    sort: Option<String>,
+    /// Items on a page.
+    #[param(minimum = 1, maximum = 200, default = 25)]
+    limit: Option<u64>,
+    /// `next_cursor` of a reply with the same filter and sort.
+    cursor: Option<String>,
+    /// Whether to count all matches.
+    #[param(default = false)]
+    total: Option<bool>,
+}
+
+/// What the list of resources takes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by the OpenAPI document only; Parameters reads the request"
+)]
+pub struct ResourceListParameters {
     /// AIP-160: `language = "en" AND metadata.pages > 300`, `subject:"Databases"`, `metadata.doi:*`, `NOT`, `OR`, `-`,
     /// parentheses. OR binds more tightly than AND.
     #[param(max_length = 8_000)]

@@ -4,6 +4,7 @@
 
 mod filters;
 mod json_documents;
+mod reading;
 mod requests;
 mod search_cases;
 mod searches;

@@ -81,6 +81,31 @@ pub struct NewAnnotation {
     visibility: Option<Sharing>,
 }
 
+/// What is to change about an annotation; absent stays, null removes.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of a body that the service reads"
+)]
+pub struct AnnotationPatch {
+    #[schema(nullable = false)]
+    field: Option<TextField>,
+    #[schema(nullable = false, minimum = 0, maximum = 1_000_000)]
+    start: Option<i64>,
+    #[schema(nullable = false, minimum = 0, maximum = 1_000_000)]
+    end: Option<i64>,
+    #[schema(max_length = 10_000, pattern = r"^[^\u0000]*$")]
+    quote: Option<String>,
+    #[schema(max_length = 10_000, pattern = r"^[^\u0000]*$")]
+    note: Option<String>,
+    #[schema(schema_with = tags_schema)]
+    tags: Option<Vec<String>>,
+    #[schema(pattern = "^#[0-9A-Fa-f]{6}$")]
+    colour: Option<String>,
+    visibility: Option<Sharing>,
+}
+
 fn tags_schema() -> utoipa::openapi::schema::Array {
     use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
 
@@ -190,7 +215,7 @@ pub async fn find_annotation(
 /// Changes an annotation, by a merge patch or a JSON Patch. Another field, start or end, and a quote, are checked against
 /// the text. `If-Match` is needed.
 #[utoipa::path(tag = "annotations", params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version that was read, or `*`")),
-    request_body(content((serde_json::Value = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
+    request_body(content((AnnotationPatch = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
     (status = 200, description = "Changed", body = Annotation, headers(("ETag" = String))),
     (status = "4XX", description = "The request was refused: 412 when the version is stale, 428 without If-Match", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),

@@ -147,7 +147,7 @@ pub async fn find_citation(
 
 /// Changes a citation, by a merge patch or a JSON Patch. `cited_id` is in it what was named by hand. `If-Match` is needed.
 #[utoipa::path(tag = "citations", params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version that was read, or `*`")),
-    request_body(content((serde_json::Value = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
+    request_body(content((NewCitation = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
     (status = 200, description = "Changed", body = Citation, headers(("ETag" = String))),
     (status = "4XX", description = "The request was refused: 412 when the version is stale, 428 without If-Match", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),

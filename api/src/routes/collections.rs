@@ -39,6 +39,27 @@ pub struct NewCollection {
     visibility: Option<Visibility>,
 }
 
+/// What is to change about a collection; absent stays, null removes.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "the OpenAPI document's view of a body that the service reads"
+)]
+pub struct CollectionPatch {
+    parent_id: Option<Uuid>,
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+    )]
+    name: Option<String>,
+    #[schema(max_length = 4_000, pattern = r"^[^\u0000]*$")]
+    description: Option<String>,
+    visibility: Option<Visibility>,
+}
+
 /// What becomes of the collections in one that is deleted.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -117,7 +138,7 @@ pub async fn find_collection(
 /// Changes or moves a collection, by a merge patch or a JSON Patch. The owner's matter. 409 when it would stand beneath
 /// itself. `If-Match` is needed.
 #[utoipa::path(tag = "collections", params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version that was read, or `*`")),
-    request_body(content((serde_json::Value = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
+    request_body(content((CollectionPatch = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
     (status = 200, description = "Changed", body = Collection, headers(("ETag" = String))),
     (status = "4XX", description = "The request was refused: 412 when the version is stale, 428 without If-Match", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),

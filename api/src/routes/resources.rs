@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Caller;
 use crate::input::{ChangeBody, IfMatch, JsonBody, Parameters, PathId};
-use crate::lists::{ListParameters, list_schema, page_reply};
+use crate::lists::{ResourceListParameters, list_schema, page_reply};
 use crate::output::{conditional, located, versioned};
 use crate::problem::Problem;
 
@@ -47,7 +47,7 @@ pub struct NewResource {
 }
 
 /// Lists resources.
-#[utoipa::path(tag = "resources", params(ListParameters), security(("key" = [])), responses(
+#[utoipa::path(tag = "resources", params(ResourceListParameters), security(("key" = [])), responses(
     (status = 200, description = "A page", body = ResourceList, headers(("Link" = String, description = "The next page, `rel=\"next\"`"))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),

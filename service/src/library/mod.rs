@@ -23,8 +23,8 @@ pub use self::citations::{
     Citation, CitationFields, CitationType, ComputedImportance, Direction, Importance,
 };
 pub use self::collections::{
-    Added, Children, Collection, CollectionFields, CollectionItem, MOST_IDS, Member, MemberRole,
-    Visibility, placement, resource_ids,
+    Added, Children, Collection, CollectionFields, CollectionItem, Member, MemberRole, Visibility,
+    placement, resource_ids,
 };
 pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportReport, Reject};

@@ -293,6 +293,7 @@ impl Pharos {
                     search::forget_old_removals(&transaction, now)
                         .await
                         .map_err(DatabaseError::from)?;
+                    citations::forget_target(&transaction, id, now).await?;
                     // Its document goes with it, and a trigger tells those who follow the changes.
                     Entity::delete_by_id(id)
                         .exec(&transaction)

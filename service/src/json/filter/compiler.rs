@@ -1,5 +1,8 @@
 //! The tree to one condition, and to what the index over JSON can be asked for it.
 
+use sea_orm::sea_query::{Expr, ExprTrait};
+use serde_json::Value as Json;
+
 use super::super::{JsonColumn, JsonMatch, JsonPath, JsonTest, Lookups, fails};
 use super::column::ColumnTest;
 use super::lexer::{Operator, Text};
@@ -8,8 +11,6 @@ use super::{FilterFault, fault, functions};
 use crate::accounts::Viewer;
 use crate::clock::Clock;
 use crate::lists::{Field, Holds, Related, Table};
-use sea_orm::sea_query::{Expr, ExprTrait};
-use serde_json::Value as Json;
 
 pub(super) struct Compiler<'c> {
     pub json: &'c dyn JsonMatch,

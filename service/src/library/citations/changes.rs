@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entity::citations::{ActiveModel, Column, Entity, Model};
 use entity::{resource_identifiers, resources};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
@@ -105,6 +106,24 @@ impl Pharos {
     }
 }
 
+/// Takes a resource that is about to go out of the citations that name it. The database would do so by itself, but its
+/// triggers would give them a time of its own clock.
+pub(crate) async fn forget_target(
+    transaction: &Transaction,
+    resource_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::CitedId, Expr::val(None::<Uuid>))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::val(now))
+        .filter(Column::CitedId.eq(resource_id))
+        .exec(transaction)
+        .await
+        .map_err(DatabaseError::from)?;
+    Ok(())
+}
+
 fn active_model(fields: &CitationFields, version: i64, now: DateTime<Utc>) -> ActiveModel {
     ActiveModel {
         id: ActiveValue::NotSet,
@@ -201,7 +220,9 @@ async fn check(
     if let Some(cited_id) = fields.cited_id
         && !exists(transaction, cited_id).await?
     {
-        return Err(no_resource(cited_id));
+        return Err(Error::Conflict(format!(
+            "cited_id: no resource has the id {cited_id}"
+        )));
     }
     let says = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     if fields.cited_id.is_none() && !says(&fields.identifier) && !says(&fields.raw_text) {

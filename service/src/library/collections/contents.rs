@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::super::record::{COLUMNS, Resource, resource_columns};
+use super::super::resources::not_found as no_resource;
 use super::super::table::FIELDS as RESOURCE_FIELDS;
 use super::access::{Access, lock};
 use crate::Pharos;
@@ -24,7 +25,7 @@ use crate::lists::{Field, Holds, ListRequest, Listed, Page, Source, Table, all_r
 use crate::time::{format_timestamp, rfc3339};
 
 /// Resources that are added or removed at once at most.
-pub const MOST_IDS: usize = 1_000;
+const MOST_IDS: usize = 1_000;
 
 /// Ids that an error names at most.
 const MOST_NAMED: usize = 10;
@@ -226,7 +227,12 @@ impl Pharos {
                 let actor = Arc::clone(&actor);
                 async move {
                     lock(&transaction, &actor, collection_id, Access::Edit).await?;
-                    check_resources(&transaction, &[resource_id]).await?;
+                    check_resources(&transaction, &[resource_id])
+                        .await
+                        .map_err(|error| match error {
+                            Error::Conflict(_) => no_resource(resource_id),
+                            error => error,
+                        })?;
                     let current = Entity::find_by_id((collection_id, resource_id))
                         .one(&transaction)
                         .await
@@ -338,9 +344,8 @@ async fn check_resources(transaction: &Transaction, ids: &[Uuid]) -> Result<(), 
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Error::NotFound {
-            kind: "resource",
-            id: named,
-        })
+        Err(Error::Conflict(format!(
+            "the library holds no resource with the id {named}"
+        )))
     }
 }

@@ -20,7 +20,7 @@ use crate::json::Change;
 use crate::lists::{Field, Holds, Listed, Table};
 use crate::time::rfc3339;
 
-pub use self::contents::{Added, CollectionItem, MOST_IDS, placement, resource_ids};
+pub use self::contents::{Added, CollectionItem, placement, resource_ids};
 pub use self::members::{Member, MemberRole};
 pub use self::tree::Children;
 

@@ -84,7 +84,9 @@ impl Pharos {
                 async move {
                     let mut collection = Collection::clone(&collection);
                     if let Some(parent_id) = collection.fields.parent_id {
-                        collection.owner_id = begin_shaping(&transaction, parent_id).await?;
+                        collection.owner_id = begin_shaping(&transaction, parent_id)
+                            .await
+                            .map_err(as_parent)?;
                         check_place(&transaction, &actor, &collection, parent_id).await?;
                     }
                     let mut row = active_model(&collection);
@@ -247,7 +249,9 @@ async fn check_place(
     collection: &Collection,
     parent_id: Uuid,
 ) -> Result<(), Error> {
-    let parent = lock(transaction, actor, parent_id, Access::Own).await?;
+    let parent = lock(transaction, actor, parent_id, Access::Own)
+        .await
+        .map_err(as_parent)?;
     if parent.owner_id != collection.owner_id {
         return Err(Error::Conflict(
             "a collection can stand in one of the same owner only".to_owned(),
@@ -303,4 +307,14 @@ fn distance(parents: &HashMap<Uuid, Uuid>, from: Uuid, to: Uuid) -> Option<usize
         at = *parents.get(&at)?;
     }
     None
+}
+
+/// What a body names and the caller cannot see is no wrong address.
+fn as_parent(error: Error) -> Error {
+    match error {
+        Error::NotFound { id, .. } => {
+            Error::Conflict(format!("parent_id: no collection has the id {id}"))
+        }
+        error => error,
+    }
 }
