@@ -13,19 +13,24 @@ pub mod observe;
 mod online;
 mod options;
 mod pending_lists;
+mod postgres_care;
+mod postgres_connect;
 mod postgres_driver;
+mod postgres_pool;
 mod postgres_transaction;
 mod readers;
 mod row;
 mod scratch;
 mod sqlite_driver;
 mod transaction;
+mod turn;
 mod url;
 mod writer;
 
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value,
@@ -36,6 +41,7 @@ pub(crate) use self::bulk::{BulkInsert, ColumnType, Form};
 pub use self::error::DatabaseError;
 pub use self::migrate::MigrationStep;
 pub use self::options::DatabaseOptions;
+pub use self::postgres_pool::PoolState;
 pub use self::row::{Column, FromRow, Row};
 pub use self::scratch::ScratchDatabase;
 pub use self::transaction::Transaction;
@@ -46,7 +52,9 @@ use self::observe::{Observer, StatementCounts};
 use self::postgres_driver::PostgresPool;
 use self::readers::Readers;
 use self::sqlite_driver::{Access, SqliteConnection};
+use self::turn::Turn;
 use self::writer::Writer;
+pub use self::writer::WriterState;
 use crate::error::Error;
 use crate::random::Random;
 
@@ -61,6 +69,8 @@ struct Inner {
     observer: Arc<Observer>,
     engine: Engine,
     indexes_json: bool,
+    /// How long anybody waits for their turn.
+    patience: Duration,
     runtime: tokio::runtime::Handle,
 }
 
@@ -83,15 +93,19 @@ impl Database {
         let observer = Arc::new(Observer::new(options.slow_query_threshold));
         let engine = match url {
             DatabaseUrl::Sqlite(target) => open_sqlite(target, options, &observer)?,
-            DatabaseUrl::Postgres(target) => Engine::Postgres(
-                PostgresPool::connect(target, options, Arc::clone(&observer), random).await?,
-            ),
+            DatabaseUrl::Postgres(target) => Engine::Postgres(PostgresPool::connect(
+                target,
+                options,
+                Arc::clone(&observer),
+                random,
+            )?),
         };
         let inner = Inner {
             url: url.clone(),
             observer,
             engine,
             indexes_json: options.json_index,
+            patience: options.acquire_timeout,
             runtime: tokio::runtime::Handle::current(),
         };
         Ok(Self {
@@ -150,6 +164,22 @@ impl Database {
     /// What has been observed since the start.
     pub fn statement_counts(&self) -> StatementCounts {
         self.inner.observer.counts()
+    }
+
+    /// The connections in use, and how they were waited for; on SQLite those for reading.
+    pub fn pool_state(&self) -> PoolState {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.state(),
+            Engine::Postgres(pool) => pool.state(),
+        }
+    }
+
+    /// What SQLite's writer has done since the start; nothing on PostgreSQL.
+    pub fn writer_state(&self) -> Option<WriterState> {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => Some(writer.counts().state()),
+            Engine::Postgres(_) => None,
+        }
     }
 
     /// A statement with bound values, in this database's own SQL.
@@ -266,6 +296,23 @@ impl Database {
         }
     }
 
+    /// Runs a unit that writes rows with keys of their own and nothing else; `constraint` is the name of their primary
+    /// key's. When the connection breaks while this is committed, it finds out whether it was stored.
+    pub(crate) async fn write_new<F, Fut>(
+        &self,
+        constraint: &'static str,
+        work: F,
+    ) -> Result<(), Error>
+    where
+        F: Fn(Transaction) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => writer.write(work).await,
+            Engine::Postgres(pool) => pool.write_new(constraint, work).await,
+        }
+    }
+
     /// How the database would run a reading statement, line by line in its own words.
     pub async fn explain(&self, mut statement: Statement) -> Result<Vec<String>, DatabaseError> {
         let (prefix, column) = match &self.inner.engine {
@@ -313,7 +360,7 @@ impl Database {
             Engine::Sqlite { .. } => None,
             Engine::Postgres(_) => Some(self.inner.runtime.clone()),
         };
-        Batcher::new(runtime, at_once, run)
+        Batcher::new(runtime, at_once, self.inner.patience, run)
     }
 }
 
@@ -345,7 +392,8 @@ fn open_sqlite(
         options.statement_timeout,
         observer,
     )?;
-    let writer = Writer::start(connection, checkpointer, options.acquire_timeout)?;
+    let turn = Turn::beside(path);
+    let writer = Writer::start(connection, checkpointer, turn, options.acquire_timeout)?;
     Ok(Engine::Sqlite {
         readers: Arc::new(readers),
         writer,

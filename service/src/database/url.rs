@@ -259,6 +259,14 @@ impl PostgresTarget {
         url
     }
 
+    /// The value of a parameter that the URL has.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let last = self.parameters.iter().rev();
+        last.into_iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
     fn location(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)

@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use super::error::DatabaseError;
 use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
 use super::transaction::{Deferred, Transaction};
+use super::turn::{PAUSE, Turn};
 use crate::error::Error;
 
 /// How many writes may wait; the next one is told that the database is busy.
@@ -98,6 +100,62 @@ where
 /// The writer's thread, seen from outside.
 pub(super) struct Writer {
     queue: SyncSender<Box<dyn QueuedWrite>>,
+    counts: Arc<WriterCounts>,
+}
+
+/// Group lengths up to these are counted together; the last bucket has the rest.
+pub const GROUP_LENGTHS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/// What the writer has done since the start.
+#[derive(Debug, Default)]
+pub(super) struct WriterCounts {
+    pub(super) waiting: AtomicU64,
+    pub(super) groups: AtomicU64,
+    pub(super) writes: AtomicU64,
+    pub(super) by_length: [AtomicU64; GROUP_LENGTHS.len()],
+    /// Groups that had to wait for another process's lock, and for how long.
+    pub(super) lock_waits: AtomicU64,
+    pub(super) lock_wait_microseconds: AtomicU64,
+    /// Shared transactions that were lost, after which each write ran alone.
+    pub(super) lost_groups: AtomicU64,
+    pub(super) refused: AtomicU64,
+}
+
+/// The writer's queue now, and what it has done since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriterState {
+    pub waiting: u64,
+    pub writes: u64,
+    pub groups: u64,
+    pub lock_waits: u64,
+    pub refused: u64,
+}
+
+impl WriterCounts {
+    pub(super) fn state(&self) -> WriterState {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        WriterState {
+            waiting: read(&self.waiting),
+            writes: read(&self.writes),
+            groups: read(&self.groups),
+            lock_waits: read(&self.lock_waits),
+            refused: read(&self.refused),
+        }
+    }
+
+    fn group(&self, length: usize) {
+        let length = length as u64;
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.writes.fetch_add(length, Ordering::Relaxed);
+        let bucket = GROUP_LENGTHS.iter().position(|most| length <= *most);
+        let bucket = bucket.unwrap_or(GROUP_LENGTHS.len() - 1);
+        self.by_length[bucket].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn refuse(&self, unit: Box<dyn QueuedWrite>, error: DatabaseError) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        unit.fail(error);
+    }
 }
 
 impl Writer {
@@ -105,15 +163,21 @@ impl Writer {
     pub(super) fn start(
         connection: SqliteConnection,
         checkpointer: Checkpointer,
+        turn: Turn,
         acquire_timeout: Duration,
     ) -> Result<Self, DatabaseError> {
         let (queue, receiver) = sync_channel(QUEUE_LENGTH);
-        let group = Group::new(connection, acquire_timeout)?;
+        let counts = Arc::new(WriterCounts::default());
+        let group = Group::new(connection, turn, Arc::clone(&counts), acquire_timeout)?;
         std::thread::Builder::new()
             .name("pharos-writer".to_owned())
             .spawn(move || group.serve(&receiver, checkpointer))
             .map_err(|error| DatabaseError::Other(format!("cannot start the writer: {error}")))?;
-        Ok(Self { queue })
+        Ok(Self { queue, counts })
+    }
+
+    pub(super) fn counts(&self) -> &WriterCounts {
+        &self.counts
     }
 
     /// Queues a unit and waits until it is on disk or has failed.
@@ -131,10 +195,15 @@ impl Writer {
             queued_at: Instant::now(),
             origin: observe::current(),
         };
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
         self.queue
             .try_send(Box::new(unit))
+            .inspect_err(|_| {
+                self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            })
             .map_err(|error| match error {
                 TrySendError::Full(_) => {
+                    self.counts.refused.fetch_add(1, Ordering::Relaxed);
                     DatabaseError::Busy("the writer's queue is full".to_owned())
                 }
                 TrySendError::Disconnected(_) => {
@@ -151,11 +220,18 @@ struct Group {
     connection: Arc<SqliteConnection>,
     transaction: Transaction,
     deferred: Deferred,
+    turn: Turn,
+    counts: Arc<WriterCounts>,
     acquire_timeout: Duration,
 }
 
 impl Group {
-    fn new(connection: SqliteConnection, acquire_timeout: Duration) -> Result<Self, DatabaseError> {
+    fn new(
+        connection: SqliteConnection,
+        turn: Turn,
+        counts: Arc<WriterCounts>,
+        acquire_timeout: Duration,
+    ) -> Result<Self, DatabaseError> {
         connection.wait_for_locks(acquire_timeout)?;
         let connection = Arc::new(connection);
         let deferred = Deferred::default();
@@ -164,8 +240,42 @@ impl Group {
             connection,
             transaction,
             deferred,
+            turn,
+            counts,
             acquire_timeout,
         })
+    }
+
+    /// Begins a transaction when it is this process's turn.
+    fn begin(&self) -> Result<(), DatabaseError> {
+        let began = Instant::now();
+        let until = began + self.acquire_timeout;
+        if !self.turn.take(until) {
+            return Err(DatabaseError::Busy(
+                "another process writes all the time".to_owned(),
+            ));
+        }
+        self.connection.wait_for_locks(Duration::ZERO)?;
+        let mut waited = false;
+        let result = loop {
+            match self.connection.control("BEGIN IMMEDIATE") {
+                Err(DatabaseError::Busy(_)) if Instant::now() < until => {
+                    waited = true;
+                    std::thread::sleep(PAUSE);
+                }
+                result => break result,
+            }
+        };
+        self.turn.give_up();
+        self.connection.wait_for_locks(self.acquire_timeout)?;
+        if waited {
+            let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.counts.lock_waits.fetch_add(1, Ordering::Relaxed);
+            self.counts
+                .lock_wait_microseconds
+                .fetch_add(waited, Ordering::Relaxed);
+        }
+        result
     }
 
     fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>, mut checkpointer: Checkpointer) {
@@ -189,12 +299,14 @@ impl Group {
     }
 
     fn serve_group(&self, first: Box<dyn QueuedWrite>, queue: &Receiver<Box<dyn QueuedWrite>>) {
+        self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
         if first.queued_at().elapsed() > self.acquire_timeout {
-            first.fail(DatabaseError::Busy("the writer is behind".to_owned()));
+            let late = DatabaseError::Busy("the writer is behind".to_owned());
+            self.counts.refuse(first, late);
             return;
         }
-        if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
-            first.fail(error);
+        if let Err(error) = self.begin() {
+            self.counts.refuse(first, error);
             return;
         }
         let started = Instant::now();
@@ -202,7 +314,8 @@ impl Group {
         let mut next = Some(first);
         while let Some(mut unit) = next {
             if unit.queued_at().elapsed() > self.acquire_timeout {
-                unit.fail(DatabaseError::Busy("the writer is behind".to_owned()));
+                let late = DatabaseError::Busy("the writer is behind".to_owned());
+                self.counts.refuse(unit, late);
             } else {
                 let kept = self.run_in_savepoint(unit.as_mut());
                 group.push(unit);
@@ -212,7 +325,11 @@ impl Group {
             }
             let full = group.len() >= GROUP_LENGTH || started.elapsed() >= GROUP_TIME;
             next = if full { None } else { queue.try_recv().ok() };
+            if next.is_some() {
+                self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
         }
+        self.counts.group(group.len());
         match self.commit() {
             Ok(()) => group.into_iter().for_each(|unit| unit.acknowledge()),
             Err(error) => {
@@ -248,8 +365,9 @@ impl Group {
     /// After a lost transaction: every unit again, each in a transaction of its own.
     fn run_one_by_one(&self, group: Vec<Box<dyn QueuedWrite>>) {
         self.roll_back();
+        self.counts.lost_groups.fetch_add(1, Ordering::Relaxed);
         for mut unit in group {
-            let result = self.connection.control("BEGIN IMMEDIATE").and_then(|()| {
+            let result = self.begin().and_then(|()| {
                 if unit.run(self.transaction.clone()) {
                     self.commit()
                 } else {

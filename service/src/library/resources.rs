@@ -115,7 +115,7 @@ async fn insert(
 ) -> Result<(), Error> {
     let (search, batch) = (Arc::clone(search), Arc::new(batch));
     database
-        .write(move |transaction| {
+        .write_new("resources_pkey", move |transaction| {
             let (search, batch) = (Arc::clone(&search), Arc::clone(&batch));
             async move { insert_all(&transaction, &*search, &batch).await }
         })
