@@ -17,9 +17,11 @@ use utoipa::OpenApi;
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::metrics::Metrics;
 use crate::openapi::Document;
 use crate::problem::Problem;
-use crate::routes::{health, keys, pages, resources, search, users};
+use crate::routes::{health, keys, monitoring, pages, resources, search, users};
+use crate::trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -39,7 +41,8 @@ pub fn serve(
     options: &ServerOptions,
 ) -> std::io::Result<Server> {
     let pharos = Data::new(pharos);
-    let server = HttpServer::new(move || build(pharos.clone()).0)
+    let metrics = Data::from(Metrics::of(&openapi_document()));
+    let server = HttpServer::new(move || build(pharos.clone(), metrics.clone()).0)
         .workers(options.workers.max(1))
         .keep_alive(Duration::from_secs(75))
         .client_request_timeout(Duration::from_secs(10))
@@ -61,6 +64,7 @@ where
 {
     app.service(health::check_liveness)
         .service(health::check_readiness)
+        .service(monitoring::show_metrics)
         .service(
             scope("/api/v1")
                 .service(resources::list_resources)
@@ -79,12 +83,15 @@ where
                 .service(keys::list_keys)
                 .service(keys::create_key)
                 .service(keys::find_key)
-                .service(keys::revoke_key),
+                .service(keys::revoke_key)
+                .service(monitoring::monitor_database)
+                .service(monitoring::list_slow_queries),
         )
 }
 
 fn build(
     pharos: Data<Pharos>,
+    metrics: Data<Metrics>,
 ) -> (
     App<
         impl ServiceFactory<
@@ -100,6 +107,7 @@ fn build(
     let app = App::new()
         .wrap(from_fn(around))
         .app_data(pharos)
+        .app_data(metrics)
         .into_utoipa_app();
     let (app, document) = mounted(app.openapi(Document::openapi())).split_for_parts();
     let app = app
@@ -111,36 +119,49 @@ fn build(
     (app, document)
 }
 
-/// Around every request: an id, also for the statements' log and for problem documents.
+/// Around every request: an id, also for the statements' log and for problem documents; the caller's trace; figures.
 async fn around(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let Some(metrics) = request.app_data::<Data<Metrics>>() else {
+        return next.call(request).await;
+    };
+    let metrics = metrics.clone().into_inner();
+    let under_way = metrics.begin(request.method(), request.path());
     let request_id: Arc<str> = uuid_text().into();
+    let trace = trace::continued(request.request());
     let origin = Origin {
-        method: method_name(request.method()),
-        path: request.path().into(),
+        route: under_way.route(),
         request_id: Arc::clone(&request_id),
+        trace_id: trace.as_ref().map(|trace| Arc::clone(&trace.id)),
     };
     // Errors of handlers and extractors are responses already; the request must not be held here meanwhile.
-    let mut response = attributed(origin, next.call(request)).await?;
+    let result = attributed(origin, next.call(request)).await;
+    let status = match &result {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    let elapsed = under_way.answered(status);
+    tracing::debug!(
+        target: "pharos::request",
+        route = %under_way.route(),
+        status = status.as_u16(),
+        milliseconds = elapsed.as_secs_f64() * 1_000.0,
+        request_id = &*request_id,
+        trace_id = trace.as_ref().map(|trace| &*trace.id),
+        "answered"
+    );
+    let mut response = result?;
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    Ok(response)
-}
-
-fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
+    if let Some(trace) = trace {
+        response
+            .headers_mut()
+            .insert(trace::TRACEPARENT, trace.header);
     }
+    Ok(response)
 }
 
 fn uuid_text() -> String {

@@ -3,9 +3,12 @@
 mod app;
 mod caller;
 mod input;
+mod metrics;
 mod openapi;
 mod output;
 mod problem;
+mod prometheus;
 mod routes;
+mod trace;
 
 pub use app::{ServerOptions, openapi_document, serve};

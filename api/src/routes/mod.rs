@@ -2,6 +2,7 @@
 
 pub mod health;
 pub mod keys;
+pub mod monitoring;
 pub mod pages;
 pub mod resources;
 pub mod search;

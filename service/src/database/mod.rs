@@ -9,6 +9,7 @@ mod checkpointer;
 mod error;
 mod gathered;
 mod migrate;
+mod monitor;
 pub mod observe;
 mod online;
 mod options;
@@ -16,6 +17,7 @@ mod pending_lists;
 mod postgres_care;
 mod postgres_connect;
 mod postgres_driver;
+mod postgres_lent;
 mod postgres_pool;
 mod postgres_transaction;
 mod readers;
@@ -26,6 +28,7 @@ mod transaction;
 mod turn;
 mod url;
 mod writer;
+mod writer_counts;
 
 use std::future::Future;
 use std::path::Path;
@@ -40,6 +43,10 @@ pub use self::batch::Batcher;
 pub(crate) use self::bulk::{BulkInsert, ColumnType, Form};
 pub use self::error::DatabaseError;
 pub use self::migrate::MigrationStep;
+pub use self::monitor::{
+    DatabaseReport, GroupSize, PoolReport, PostgresReport, RouteReport, SlowStatementReport,
+    SqliteReport, StatementReport, TopStatement,
+};
 pub use self::options::DatabaseOptions;
 pub use self::postgres_pool::PoolState;
 pub use self::row::{Column, FromRow, Row};
@@ -54,7 +61,7 @@ use self::readers::Readers;
 use self::sqlite_driver::{Access, SqliteConnection};
 use self::turn::Turn;
 use self::writer::Writer;
-pub use self::writer::WriterState;
+pub use self::writer_counts::WriterState;
 use crate::error::Error;
 use crate::random::Random;
 

@@ -14,7 +14,8 @@ use super::observe::Observer;
 use super::options::DatabaseOptions;
 use super::pending_lists::PendingLists;
 use super::postgres_connect::Connector;
-use super::postgres_pool::{Lent, Pool, PoolState};
+use super::postgres_lent::Lent;
+use super::postgres_pool::{Pool, PoolState};
 use super::postgres_transaction::{PostgresTransaction, to_exec_err, to_query_err};
 use super::row::Row;
 use super::transaction::Transaction;
@@ -96,15 +97,16 @@ impl PostgresPool {
         let (started, mut count) = (Instant::now(), 0);
         let mut state = S::default();
         let mut refused = None;
-        lent.each_row(statement, |row| {
-            count += 1;
-            let row = QueryResult::from(row);
-            refused = step(&mut state, &Row::Postgres(&row)).err();
-            refused.is_none()
-        })
-        .await
-        .map_err(to_query_err)?;
+        let read = lent
+            .each_row(statement, |row| {
+                count += 1;
+                let row = QueryResult::from(row);
+                refused = step(&mut state, &Row::Postgres(&row)).err();
+                refused.is_none()
+            })
+            .await;
         self.observer.record(&statement.sql, started, count);
+        read.map_err(to_query_err)?;
         match refused {
             Some(error) => Err(error),
             None => self.done(lent).await.map(|()| state),
@@ -127,11 +129,40 @@ impl PostgresPool {
     async fn query_once(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut lent = self.reader().await.map_err(to_connect_err)?;
         let started = Instant::now();
-        let rows = lent.rows(statement, true).await.map_err(to_query_err)?;
-        self.observer
-            .record(&statement.sql, started, rows.len() as u64);
+        let rows = lent.rows(statement, true).await;
+        let count = rows.as_ref().map_or(0, Vec::len);
+        self.observer.record(&statement.sql, started, count as u64);
+        let rows = rows.map_err(to_query_err)?;
         self.done(lent).await.map_err(to_connect_err)?;
         Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+
+    /// How a statement would be run for values that are not known.
+    pub(super) async fn explain_generic(&self, sql: &str) -> Result<Vec<String>, DatabaseError> {
+        let values = vec!["NULL"; count_placeholders(sql)].join(", ");
+        let values = if values.is_empty() {
+            values
+        } else {
+            format!("({values})")
+        };
+        let mut lent = self.pool.acquire().await?;
+        lent.begin(false).await.map_err(to_exec_err)?;
+        let prepare = format!(
+            "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE pharos_explain AS {sql}"
+        );
+        lent.simple(&prepare, true).await.map_err(to_exec_err)?;
+        let explain = format!("EXPLAIN EXECUTE pharos_explain{values}");
+        let lines = lent.simple_rows(&explain).await;
+        let end = "ROLLBACK; DEALLOCATE pharos_explain";
+        lent.simple(end, true).await.map_err(to_exec_err)?;
+        lent.ended();
+        let lines = lines.map_err(to_query_err)?;
+        let lines = lines.into_iter().map(|row| {
+            QueryResult::from(row)
+                .try_get_by_index(0)
+                .map_err(DatabaseError::from)
+        });
+        lines.collect()
     }
 
     /// A connection on which a statement can run; behind a pooler that takes a transaction, which keeps its parts
@@ -240,6 +271,15 @@ impl PostgresPool {
         let span = 10_000_u64 << (attempt - 1);
         Duration::from_micros(u64::from_le_bytes(bytes) % span)
     }
+}
+
+/// The highest number after a `$`.
+fn count_placeholders(sql: &str) -> usize {
+    let numbers = sql.split('$').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        rest[..end.unwrap_or(rest.len())].parse().unwrap_or(0)
+    });
+    numbers.max().unwrap_or(0)
 }
 
 /// Counts attempts after lost connections, which end with the patience for a connection.

@@ -10,15 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use parking_lot::Mutex;
-use sea_orm::sqlx::postgres::{
-    PgConnection, PgDatabaseError, PgQueryResult, PgRow, PgSeverity, Postgres,
-};
-use sea_orm::sqlx::query::Query;
-use sea_orm::sqlx::{AssertSqlSafe, Connection, Error, raw_sql};
-use sea_orm::{Statement, Values};
-use sea_query_sqlx::SqlxValues;
+use sea_orm::sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity};
+use sea_orm::sqlx::{Connection, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -26,6 +20,7 @@ use super::error::DatabaseError;
 use super::options::DatabaseOptions;
 use super::postgres_care;
 use super::postgres_connect::Connector;
+use super::postgres_lent::Lent;
 
 /// A connection that idled this long is asked whether it still lives before it is used.
 const CHECK_AFTER_IDLING: Duration = Duration::from_secs(10);
@@ -95,17 +90,6 @@ pub struct PoolState {
     pub repeats: u64,
 }
 
-/// A connection, lent. It comes back when it is dropped, unless something is still under way on it.
-pub(super) struct Lent {
-    connection: Option<PgConnection>,
-    opened: Instant,
-    /// Whether nothing is under way.
-    settled: bool,
-    in_transaction: bool,
-    pool: Arc<Pool>,
-    _permit: OwnedSemaphorePermit,
-}
-
 impl Pool {
     pub(super) fn new(connector: Connector, options: &DatabaseOptions) -> Arc<Self> {
         let maximum = options.max_connections.max(1) as usize;
@@ -142,7 +126,7 @@ impl Pool {
             let idle = self.idle.lock().pop();
             let Some(mut idle) = idle else {
                 let connection = self.open(until).await?;
-                return Ok(self.lend(connection, Instant::now(), permit));
+                return Ok(Lent::new(self, connection, Instant::now(), permit));
             };
             if idle.opened.elapsed() >= self.max_lifetime {
                 close(idle.connection);
@@ -154,26 +138,10 @@ impl Pool {
                 self.broke();
                 continue;
             }
-            return Ok(self.lend(idle.connection, idle.opened, permit));
+            return Ok(Lent::new(self, idle.connection, idle.opened, permit));
         }
         self.counts.timeouts.fetch_add(1, Ordering::Relaxed);
         Err(does_not_answer())
-    }
-
-    fn lend(
-        self: &Arc<Self>,
-        connection: PgConnection,
-        opened: Instant,
-        permit: OwnedSemaphorePermit,
-    ) -> Lent {
-        Lent {
-            connection: Some(connection),
-            opened,
-            settled: true,
-            in_transaction: false,
-            pool: Arc::clone(self),
-            _permit: permit,
-        }
     }
 
     /// A place among the connections in use.
@@ -237,7 +205,7 @@ impl Pool {
     }
 
     /// Waits for an answer: not for ever, and not from a server that has fallen silent.
-    async fn answer<T>(
+    pub(super) async fn answer<T>(
         &self,
         limited: bool,
         work: impl Future<Output = Result<T, Error>>,
@@ -355,7 +323,7 @@ impl Pool {
         }
     }
 
-    fn take_back(&self, connection: PgConnection, opened: Instant) {
+    pub(super) fn take_back(&self, connection: PgConnection, opened: Instant) {
         self.idle.lock().push(Idle {
             connection,
             opened,
@@ -380,116 +348,6 @@ impl Pool {
     }
 }
 
-impl Lent {
-    /// All rows of a statement.
-    pub(super) async fn rows(
-        &mut self,
-        statement: &Statement,
-        limited: bool,
-    ) -> Result<Vec<PgRow>, Error> {
-        let query = prepared(statement, self.pool.connector.is_pooled());
-        let (pool, connection) = self.begin_use()?;
-        let result = pool.answer(limited, query.fetch_all(connection)).await;
-        self.end_use(&result);
-        result
-    }
-
-    /// Hands each row to `each` when it arrives, until there is none or `each` returns `false`.
-    pub(super) async fn each_row(
-        &mut self,
-        statement: &Statement,
-        mut each: impl FnMut(PgRow) -> bool,
-    ) -> Result<(), Error> {
-        let query = prepared(statement, self.pool.connector.is_pooled());
-        let (pool, connection) = self.begin_use()?;
-        let work = async {
-            let mut rows = query.fetch(connection);
-            while let Some(row) = rows.try_next().await? {
-                if !each(row) {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        };
-        let result = pool.answer(true, work).await;
-        self.end_use(&result);
-        // What was left unread must not be the next one's business.
-        self.settled &= matches!(result, Ok(true));
-        result.map(|_| ())
-    }
-
-    /// How many rows a statement has changed.
-    pub(super) async fn execute(
-        &mut self,
-        statement: &Statement,
-        limited: bool,
-    ) -> Result<PgQueryResult, Error> {
-        let query = prepared(statement, self.pool.connector.is_pooled());
-        let (pool, connection) = self.begin_use()?;
-        let result = pool.answer(limited, query.execute(connection)).await;
-        self.end_use(&result);
-        result
-    }
-
-    /// One statement or several without values.
-    pub(super) async fn simple(
-        &mut self,
-        sql: &str,
-        limited: bool,
-    ) -> Result<PgQueryResult, Error> {
-        let query = raw_sql(AssertSqlSafe(sql));
-        let (pool, connection) = self.begin_use()?;
-        let result = pool.answer(limited, query.execute(connection)).await;
-        self.end_use(&result);
-        result
-    }
-
-    /// Begins a transaction, which is patient or soon gives up waiting for a lock; without its end the connection does not
-    /// come back to the pool.
-    pub(super) async fn begin(&mut self, patient: bool) -> Result<(), Error> {
-        self.in_transaction = true;
-        let begin = self.pool.connector.begin(patient);
-        self.simple(&begin, true).await.map(|_| ())
-    }
-
-    pub(super) async fn commit(&mut self) -> Result<(), Error> {
-        self.simple("COMMIT", true).await?;
-        self.in_transaction = false;
-        Ok(())
-    }
-
-    /// Undoes the transaction: a connection on which that fails is closed, which undoes it too.
-    pub(super) async fn rollback(&mut self) {
-        if self.simple("ROLLBACK", true).await.is_ok() {
-            self.in_transaction = false;
-        }
-    }
-
-    fn begin_use(&mut self) -> Result<(&Pool, &mut PgConnection), Error> {
-        self.settled = false;
-        let connection = self.connection.as_mut().ok_or(Error::PoolClosed)?;
-        Ok((&self.pool, connection))
-    }
-
-    fn end_use<T>(&mut self, result: &Result<T, Error>) {
-        self.settled = match result {
-            Ok(_) => true,
-            Err(error) => error.as_database_error().is_some() && !is_broken(error),
-        };
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && self.settled
-            && !self.in_transaction
-        {
-            self.pool.take_back(connection, self.opened);
-        }
-    }
-}
-
 /// Counts one that waits, also when it gives up.
 struct Waiting<'a>(&'a AtomicU64);
 
@@ -497,15 +355,6 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn prepared(statement: &Statement, pooled: bool) -> Query<'_, Postgres, SqlxValues> {
-    let values = statement
-        .values
-        .as_ref()
-        .map_or_else(|| Values(Vec::new()), Clone::clone);
-    sea_orm::sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), SqlxValues(values))
-        .persistent(!pooled)
 }
 
 /// Says goodbye to the server, beside.

@@ -18,7 +18,8 @@ use super::bulk::BulkInsert;
 use super::error::{DatabaseError, to_connect_err};
 use super::gathered::Gathered;
 use super::observe::Observer;
-use super::postgres_pool::{Lent, Pool, is_broken};
+use super::postgres_lent::Lent;
+use super::postgres_pool::{Pool, is_broken};
 
 pub(super) struct PostgresTransaction {
     pool: Arc<Pool>,
@@ -111,13 +112,10 @@ impl PostgresTransaction {
     pub(super) async fn query_all(&self, statement: Statement) -> Result<Vec<PgRow>, DbErr> {
         let mut lent = self.begun().await?;
         let started = Instant::now();
-        let rows = lent
-            .rows(&statement, self.is_limited())
-            .await
-            .map_err(to_query_err)?;
-        self.observer
-            .record(&statement.sql, started, rows.len() as u64);
-        Ok(rows)
+        let rows = lent.rows(&statement, self.is_limited()).await;
+        let count = rows.as_ref().map_or(0, Vec::len);
+        self.observer.record(&statement.sql, started, count as u64);
+        rows.map_err(to_query_err)
     }
 
     /// Makes everything durable. When the connection breaks here, nobody knows whether it was.
@@ -154,10 +152,10 @@ impl PostgresTransaction {
         statement: &Statement,
     ) -> Result<PgQueryResult, Error> {
         let started = Instant::now();
-        let result = lent.execute(statement, self.is_limited()).await?;
-        self.observer
-            .record(&statement.sql, started, result.rows_affected());
-        Ok(result)
+        let result = lent.execute(statement, self.is_limited()).await;
+        let changed = result.as_ref().map_or(0, PgQueryResult::rows_affected);
+        self.observer.record(&statement.sql, started, changed);
+        result
     }
 }
 

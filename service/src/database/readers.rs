@@ -29,6 +29,9 @@ pub(super) struct Readers {
     waits: AtomicU64,
     wait_microseconds: AtomicU64,
     timeouts: AtomicU64,
+    began: Instant,
+    /// Seconds after `began`, and one.
+    warned_at: AtomicU64,
 }
 
 impl Readers {
@@ -54,6 +57,8 @@ impl Readers {
             waits: AtomicU64::new(0),
             wait_microseconds: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
+            began: Instant::now(),
+            warned_at: AtomicU64::new(0),
         })
     }
 
@@ -95,6 +100,7 @@ impl Readers {
         if let Some(connection) = idle.pop() {
             return Ok(connection);
         }
+        self.warn_when_used_up();
         let began = Instant::now();
         self.waits.fetch_add(1, Ordering::Relaxed);
         self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -115,6 +121,19 @@ impl Readers {
             self.timeouts.fetch_add(1, Ordering::Relaxed);
             DatabaseError::Busy("every reader is in use".to_owned())
         })
+    }
+
+    /// At most once a minute.
+    fn warn_when_used_up(&self) {
+        let now = self.began.elapsed().as_secs() + 1;
+        let before = self.warned_at.load(Ordering::Relaxed);
+        let due = before == 0 || now >= before + 60;
+        if due && self.warned_at.swap(now, Ordering::Relaxed) == before {
+            tracing::warn!(
+                maximum = self.maximum,
+                "every reading connection is in use: look for slow statements, or raise PHAROS_WORKERS if this lasts"
+            );
+        }
     }
 
     pub(super) fn state(&self) -> PoolState {

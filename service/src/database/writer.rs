@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use super::observe::{self, Origin};
 use super::sqlite_driver::SqliteConnection;
 use super::transaction::{Deferred, Transaction};
 use super::turn::{PAUSE, Turn};
+use super::writer_counts::WriterCounts;
 use crate::error::Error;
 
 /// How many writes may wait; the next one is told that the database is busy.
@@ -101,61 +102,6 @@ where
 pub(super) struct Writer {
     queue: SyncSender<Box<dyn QueuedWrite>>,
     counts: Arc<WriterCounts>,
-}
-
-/// Group lengths up to these are counted together; the last bucket has the rest.
-pub const GROUP_LENGTHS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
-
-/// What the writer has done since the start.
-#[derive(Debug, Default)]
-pub(super) struct WriterCounts {
-    pub(super) waiting: AtomicU64,
-    pub(super) groups: AtomicU64,
-    pub(super) writes: AtomicU64,
-    pub(super) by_length: [AtomicU64; GROUP_LENGTHS.len()],
-    /// Groups that had to wait for another process's lock, and for how long.
-    pub(super) lock_waits: AtomicU64,
-    pub(super) lock_wait_microseconds: AtomicU64,
-    /// Shared transactions that were lost, after which each write ran alone.
-    pub(super) lost_groups: AtomicU64,
-    pub(super) refused: AtomicU64,
-}
-
-/// The writer's queue now, and what it has done since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriterState {
-    pub waiting: u64,
-    pub writes: u64,
-    pub groups: u64,
-    pub lock_waits: u64,
-    pub refused: u64,
-}
-
-impl WriterCounts {
-    pub(super) fn state(&self) -> WriterState {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        WriterState {
-            waiting: read(&self.waiting),
-            writes: read(&self.writes),
-            groups: read(&self.groups),
-            lock_waits: read(&self.lock_waits),
-            refused: read(&self.refused),
-        }
-    }
-
-    fn group(&self, length: usize) {
-        let length = length as u64;
-        self.groups.fetch_add(1, Ordering::Relaxed);
-        self.writes.fetch_add(length, Ordering::Relaxed);
-        let bucket = GROUP_LENGTHS.iter().position(|most| length <= *most);
-        let bucket = bucket.unwrap_or(GROUP_LENGTHS.len() - 1);
-        self.by_length[bucket].fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn refuse(&self, unit: Box<dyn QueuedWrite>, error: DatabaseError) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        unit.fail(error);
-    }
 }
 
 impl Writer {
@@ -246,6 +192,11 @@ impl Group {
         })
     }
 
+    fn refuse(&self, unit: Box<dyn QueuedWrite>, error: DatabaseError) {
+        self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        unit.fail(error);
+    }
+
     /// Begins a transaction when it is this process's turn.
     fn begin(&self) -> Result<(), DatabaseError> {
         let began = Instant::now();
@@ -302,11 +253,11 @@ impl Group {
         self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
         if first.queued_at().elapsed() > self.acquire_timeout {
             let late = DatabaseError::Busy("the writer is behind".to_owned());
-            self.counts.refuse(first, late);
+            self.refuse(first, late);
             return;
         }
         if let Err(error) = self.begin() {
-            self.counts.refuse(first, error);
+            self.refuse(first, error);
             return;
         }
         let started = Instant::now();
@@ -315,7 +266,7 @@ impl Group {
         while let Some(mut unit) = next {
             if unit.queued_at().elapsed() > self.acquire_timeout {
                 let late = DatabaseError::Busy("the writer is behind".to_owned());
-                self.counts.refuse(unit, late);
+                self.refuse(unit, late);
             } else {
                 let kept = self.run_in_savepoint(unit.as_mut());
                 group.push(unit);
