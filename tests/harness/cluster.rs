@@ -112,6 +112,11 @@ impl Cluster {
         self.folder.join("data")
     }
 
+    /// The user and group that the server runs as, where that is another one.
+    pub fn owner(&self) -> Option<(u32, u32)> {
+        self.owner
+    }
+
     /// Gives a file or folder to the user that the server runs as, and to nobody else.
     pub fn adopt(&self, path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("its mode");
@@ -219,7 +224,8 @@ fn as_owner(mut command: Command, owner: Option<(u32, u32)>) -> Command {
     command
 }
 
-fn free_port() -> std::io::Result<u16> {
+/// One that nobody listens on now.
+pub fn free_port() -> std::io::Result<u16> {
     std::net::TcpListener::bind(("127.0.0.1", 0))?
         .local_addr()
         .map(|address| address.port())

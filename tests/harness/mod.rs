@@ -16,7 +16,7 @@ use std::future::Future;
 
 pub use self::binary::{Process, pharos_binary, repository};
 pub use self::chance::Chance;
-pub use self::cluster::Cluster;
+pub use self::cluster::{Cluster, free_port};
 pub use self::http::{Client, Reply, with_query};
 pub use self::samples::{catalogue, import, resource};
 pub use self::scratch::Scratch;
