@@ -275,6 +275,46 @@ async fn a_trace_goes_on(world: World) {
     assert_eq!(world.reader.get("me").await.header("traceparent"), None);
 }
 
+#[test]
+fn a_pool_that_is_nearly_used_up_is_told_in_the_log() {
+    crate::harness::block_on(async {
+        let scratch = Scratch::empty(Backend::Postgres).await;
+        let log = std::env::temp_dir().join(format!("pharos-log-{}", std::process::id()));
+        let file = std::fs::File::create(&log).unwrap();
+        let settings = [("DATABASE_MAX_CONNECTIONS", "2"), ("RUST_LOG", "warn")];
+        let mut server = Process::start_with(&scratch.url, &settings, file.into()).await;
+        let admin = server.first_admin().await;
+        let connection = scratch.postgres().await;
+        let lock = "BEGIN; LOCK TABLE resources IN ACCESS EXCLUSIVE MODE";
+        sea_orm::ConnectionTrait::execute_unprepared(&connection, lock)
+            .await
+            .unwrap();
+        let lists: Vec<_> = (0..3)
+            .map(|_| {
+                let admin = admin.clone();
+                tokio::spawn(async move { admin.get("resources").await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let report = admin.get("/readyz").await;
+        assert_eq!(
+            report.faults(503),
+            [("pool".to_owned(), "exhausted".to_owned())]
+        );
+        connection.close().await.unwrap();
+        for list in lists {
+            assert!(matches!(list.await.unwrap().status, 200 | 503));
+        }
+        server.kill().await;
+        let logged = std::fs::read_to_string(&log).unwrap();
+        assert!(
+            logged.contains("more than 90 % of the database connections"),
+            "{logged}"
+        );
+        std::fs::remove_file(log).unwrap();
+    });
+}
+
 /// The table is locked by somebody else until the server has been told to stop.
 async fn a_request_under_way_is_answered_before_the_server_stops(backend: Backend) {
     let scratch = Scratch::empty(backend).await;

@@ -187,10 +187,20 @@ async fn serve(
         "{logged}"
     );
     if format == "json" {
-        for line in logged.lines() {
+        let lines = logged.lines().map(|line| {
             let parsed: Result<serde_json::Value, _> = serde_json::from_str(line);
-            assert!(parsed.is_ok(), "{line}");
-        }
+            parsed.unwrap_or_else(|error| panic!("{error}: {line}"))
+        });
+        let slow: Vec<_> = lines
+            .map(|line| line["fields"].clone())
+            .filter(|fields| fields["message"] == "slow statement")
+            .collect();
+        let ours = slow
+            .iter()
+            .find(|fields| fields["route"] == "GET /api/v1/search");
+        let ours = ours.unwrap_or_else(|| panic!("{slow:?}"));
+        assert!(ours["sql"].is_string() && ours["request_id"].is_string());
+        assert!(ours["milliseconds"].is_number(), "{ours}");
     }
     search("the log", &logged, needles);
 }

@@ -131,6 +131,11 @@ async fn around(
     let under_way = metrics.begin(request.method(), request.path());
     let request_id: Arc<str> = uuid_text().into();
     let trace = trace::continued(request.request());
+    #[cfg(feature = "otel")]
+    let trace = match &metrics.exporter {
+        Some(_) => trace.or_else(|| trace::begun(&request_id)),
+        None => trace,
+    };
     let origin = Origin {
         route: under_way.route(),
         request_id: Arc::clone(&request_id),
@@ -152,6 +157,8 @@ async fn around(
         trace_id = trace.as_ref().map(|trace| &*trace.id),
         "answered"
     );
+    #[cfg(feature = "otel")]
+    export(&metrics, trace.as_ref(), under_way.route(), status, elapsed);
     let mut response = result?;
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -162,6 +169,28 @@ async fn around(
             .insert(trace::TRACEPARENT, trace.header);
     }
     Ok(response)
+}
+
+#[cfg(feature = "otel")]
+fn export(
+    metrics: &Metrics,
+    trace: Option<&trace::Trace>,
+    route: Arc<service::database::observe::Route>,
+    status: StatusCode,
+    duration: Duration,
+) {
+    if let (Some(exporter), Some(trace)) = (&metrics.exporter, trace)
+        && trace.sampled
+    {
+        exporter.send(crate::export::Span {
+            trace_id: Arc::clone(&trace.id),
+            span_id: trace.span.clone(),
+            parent_id: trace.parent.clone(),
+            route,
+            status: status.as_u16(),
+            duration,
+        });
+    }
 }
 
 fn uuid_text() -> String {

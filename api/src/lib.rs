@@ -2,6 +2,8 @@
 
 mod app;
 mod caller;
+#[cfg(feature = "otel")]
+mod export;
 mod input;
 mod metrics;
 mod openapi;

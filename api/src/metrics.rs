@@ -45,6 +45,8 @@ pub struct Metrics {
     unmatched: HashMap<&'static str, Arc<Operation>>,
     pub(crate) active: AtomicU64,
     pub(crate) started: SystemTime,
+    #[cfg(feature = "otel")]
+    pub exporter: Option<crate::export::Exporter>,
 }
 
 const METHODS: [&str; 8] = [
@@ -128,6 +130,8 @@ impl Metrics {
             unmatched: unmatched.into_iter().collect(),
             active: AtomicU64::new(0),
             started: SystemTime::now(),
+            #[cfg(feature = "otel")]
+            exporter: crate::export::Exporter::from_environment(),
         })
     }
 

@@ -9,10 +9,40 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A trace, and this server's span in it.
+#[cfg_attr(
+    not(feature = "otel"),
+    expect(dead_code, reason = "the spans are read where they are exported")
+)]
 pub struct Trace {
     pub id: Arc<str>,
+    pub span: String,
+    /// The caller's span.
+    pub parent: Option<String>,
+    /// Whether anybody wants to hear of it.
+    pub sampled: bool,
     /// What the answer says.
     pub header: HeaderValue,
+}
+
+/// A trace that begins with this request.
+#[cfg(feature = "otel")]
+pub fn begun(request_id: &Arc<str>) -> Option<Trace> {
+    new(Arc::clone(request_id), None, "01")
+}
+
+fn new(id: Arc<str>, parent: Option<String>, flags: &str) -> Option<Trace> {
+    let mut span = [0; 8];
+    service::random::Random::fill(&service::random::SystemRandom, &mut span);
+    // All zeros would be no span.
+    let span = format!("{:016x}", u64::from_le_bytes(span).max(1));
+    let header = format!("00-{id}-{span}-{flags}");
+    Some(Trace {
+        header: HeaderValue::from_str(&header).ok()?,
+        sampled: u8::from_str_radix(flags, 16).ok()? & 1 == 1,
+        id,
+        span,
+        parent,
+    })
 }
 
 /// The trace of a request; one that breaks the rules is ignored, as they ask for.
@@ -22,20 +52,12 @@ pub fn continued(request: &HttpRequest) -> Option<Trace> {
     if second.is_some() {
         return None;
     }
-    let (id, flags) = parse(first.to_str().ok()?)?;
-    let mut span = [0; 8];
-    service::random::Random::fill(&service::random::SystemRandom, &mut span);
-    // All zeros would be no span.
-    let span = u64::from_le_bytes(span).max(1);
-    let header = format!("00-{id}-{span:016x}-{flags}");
-    Some(Trace {
-        id: id.into(),
-        header: HeaderValue::from_str(&header).ok()?,
-    })
+    let (id, parent, flags) = parse(first.to_str().ok()?)?;
+    new(id.into(), Some(parent.to_owned()), flags)
 }
 
-/// Trace id and flags. Of later versions more may follow.
-fn parse(text: &str) -> Option<(&str, &str)> {
+/// Trace id, parent and flags. Of later versions more may follow.
+fn parse(text: &str) -> Option<(&str, &str, &str)> {
     let mut parts = text.split('-');
     let (version, id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let hexadecimal = |part: &str, length: usize| {
@@ -53,7 +75,7 @@ fn parse(text: &str) -> Option<(&str, &str)> {
         && !zero(id)
         && !zero(parent)
         && (version != "00" || parts.next().is_none());
-    well_formed.then_some((id, flags))
+    well_formed.then_some((id, parent, flags))
 }
 
 #[cfg(test)]
@@ -65,10 +87,10 @@ mod tests {
     #[test]
     fn what_breaks_the_rules_is_no_trace() {
         let good = format!("00-{ID}-00f067aa0ba902b7-01");
-        assert_eq!(parse(&good), Some((ID, "01")));
+        assert_eq!(parse(&good), Some((ID, "00f067aa0ba902b7", "01")));
         assert_eq!(
             parse(&format!("01-{ID}-00f067aa0ba902b7-00-more")),
-            Some((ID, "00"))
+            Some((ID, "00f067aa0ba902b7", "00"))
         );
         for bad in [
             String::new(),

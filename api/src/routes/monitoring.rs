@@ -119,7 +119,10 @@ pub async fn list_slow_queries(
         return Err(Problem::parameter(
             "limit",
             "out_of_range",
-            format!("{limit} is not from 1 to {}", SLOW_STATEMENTS.1),
+            format!(
+                "expected a number from 1 to {}, found {limit}",
+                SLOW_STATEMENTS.1
+            ),
         ));
     }
     let database = pharos.database();

@@ -6,6 +6,7 @@
 mod batch;
 mod bulk;
 mod checkpointer;
+mod entity_reads;
 mod error;
 mod gathered;
 mod migrate;
@@ -24,6 +25,7 @@ mod readers;
 mod row;
 mod scratch;
 mod sqlite_driver;
+mod sqlite_open;
 mod transaction;
 mod turn;
 mod url;
@@ -31,13 +33,10 @@ mod writer;
 mod writer_counts;
 
 use std::future::Future;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, Value};
 
 pub use self::batch::Batcher;
 pub(crate) use self::bulk::{BulkInsert, ColumnType, Form};
@@ -54,12 +53,10 @@ pub use self::scratch::ScratchDatabase;
 pub use self::transaction::Transaction;
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 
-use self::checkpointer::Checkpointer;
 use self::observe::{Observer, StatementCounts};
 use self::postgres_driver::PostgresPool;
 use self::readers::Readers;
-use self::sqlite_driver::{Access, SqliteConnection};
-use self::turn::Turn;
+use self::sqlite_open::open_sqlite;
 use self::writer::Writer;
 pub use self::writer_counts::WriterState;
 use crate::error::Error;
@@ -99,7 +96,8 @@ impl Database {
     ) -> Result<Self, DatabaseError> {
         let observer = Arc::new(Observer::new(options.slow_query_threshold));
         let engine = match url {
-            DatabaseUrl::Sqlite(target) => open_sqlite(target, options, &observer)?,
+            DatabaseUrl::Sqlite(target) => open_sqlite(target, options, &observer)
+                .map(|(readers, writer)| Engine::Sqlite { readers, writer })?,
             DatabaseUrl::Postgres(target) => Engine::Postgres(PostgresPool::connect(
                 target,
                 options,
@@ -369,79 +367,6 @@ impl Database {
         };
         Batcher::new(runtime, at_once, self.inner.patience, run)
     }
-}
-
-fn open_sqlite(
-    target: &SqliteTarget,
-    options: &DatabaseOptions,
-    observer: &Arc<Observer>,
-) -> Result<Engine, DatabaseError> {
-    let path = Path::new(&target.path);
-    if target.create
-        && let Some(folder) = path.parent()
-        && !folder.as_os_str().is_empty()
-    {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            DatabaseError::Unavailable(format!("cannot create {}: {error}", folder.display()))
-        })?;
-    }
-    let access = Access::Write {
-        create: target.create,
-    };
-    let open =
-        || SqliteConnection::open(path, access, options.acquire_timeout, Arc::clone(observer));
-    let connection = open()?;
-    let checkpointer = Checkpointer::start(open()?)?;
-    let readers = Readers::open(
-        path,
-        options.sqlite_readers,
-        options.acquire_timeout,
-        options.statement_timeout,
-        observer,
-    )?;
-    let turn = Turn::beside(path);
-    let writer = Writer::start(connection, checkpointer, turn, options.acquire_timeout)?;
-    Ok(Engine::Sqlite {
-        readers: Arc::new(readers),
-        writer,
-    })
-}
-
-/// Reads through SeaORM's entities. Writing this way is refused: it would bypass the transaction.
-#[async_trait::async_trait]
-impl ConnectionTrait for Database {
-    fn get_database_backend(&self) -> DatabaseBackend {
-        self.backend()
-    }
-
-    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
-        Err(write_refused())
-    }
-
-    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
-        Err(write_refused())
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self.query_all_raw(statement).await?.into_iter().next())
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match &self.inner.engine {
-            Engine::Postgres(pool) => pool.query_all(statement).await,
-            Engine::Sqlite { readers, .. } => readers
-                .fold(statement, |rows: &mut Vec<QueryResult>, row| {
-                    rows.push(sqlite_driver::to_query_result(row)?);
-                    Ok(())
-                })
-                .await
-                .map_err(|error| DbErr::Query(RuntimeErr::Internal(error.to_string()))),
-        }
-    }
-}
-
-fn write_refused() -> DbErr {
-    DbErr::Custom("writes go through Database::write".to_owned())
 }
 
 macro_rules! single_column {

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::{DbErr, QueryResult, Statement};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, RwLock};
+use tokio::time::timeout;
 
 use super::error::{DatabaseError, to_connect_err};
 use super::observe::Observer;
@@ -26,8 +27,11 @@ use crate::random::Random;
 /// How often a whole unit is run when it collides with others.
 const ATTEMPTS: u32 = 5;
 
-/// How long a unit that has collided waits for others that have, before it runs beside them.
-const ALONE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a unit that has collided waits until no other one that has runs.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long it then waits until no unit at all runs, and a new unit until it has run; then they go on beside each other.
+const COMPANY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often something is asked again, or run again, because its connection broke.
 const LOST_ATTEMPTS: u32 = 20;
@@ -45,6 +49,8 @@ pub(super) struct PostgresPool {
     repeats: AtomicU64,
     /// Had by the one unit that runs again.
     again: Mutex<()>,
+    /// Shared by units on their first attempt; had alone by the one that runs again.
+    company: RwLock<()>,
 }
 
 impl PostgresPool {
@@ -63,6 +69,7 @@ impl PostgresPool {
             random,
             repeats: AtomicU64::new(0),
             again: Mutex::new(()),
+            company: RwLock::new(()),
         })
     }
 
@@ -187,7 +194,8 @@ impl PostgresPool {
     ///
     /// Units that lock the same rows in other orders wait for each other, and PostgreSQL takes a second to notice, for one
     /// of them each time. So on its first attempt a unit waits for a lock for a short while only, and those that run again
-    /// do so one at a time and wait as long as they have to: whoever is in their way gives way.
+    /// do so one at a time, if it can be without company, and wait as long as they have to: whoever is in their way gives
+    /// way.
     pub(super) async fn write<T, F, Fut>(&self, work: F) -> Result<T, Error>
     where
         F: Fn(Transaction) -> Fut,
@@ -197,10 +205,9 @@ impl PostgresPool {
         let mut attempts = Attempts::new(self);
         loop {
             let result = if attempt == 1 {
-                self.write_once(&work, false).await
+                self.write_in_company(&work).await
             } else {
-                let _alone = tokio::time::timeout(ALONE_TIMEOUT, self.again.lock()).await;
-                self.write_once(&work, true).await
+                self.write_alone(&work).await
             };
             match result {
                 Err(Error::Database(error)) if error.is_collision() && attempt < ATTEMPTS => {
@@ -213,6 +220,30 @@ impl PostgresPool {
                 result => return result,
             }
         }
+    }
+
+    async fn write_in_company<T, F, Fut>(&self, work: &F) -> Result<T, Error>
+    where
+        F: Fn(Transaction) -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        let _company = match self.company.try_read() {
+            Ok(company) => Some(company),
+            Err(_) => timeout(COMPANY_TIMEOUT, self.company.read()).await.ok(),
+        };
+        self.write_once(work, false).await
+    }
+
+    async fn write_alone<T, F, Fut>(&self, work: &F) -> Result<T, Error>
+    where
+        F: Fn(Transaction) -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        let Ok(_turn) = timeout(TURN_TIMEOUT, self.again.lock()).await else {
+            return self.write_once(work, false).await;
+        };
+        let _alone = timeout(COMPANY_TIMEOUT, self.company.write()).await;
+        self.write_once(work, true).await
     }
 
     /// Runs a unit that writes rows with keys of their own. When the answer to its commit is lost it is run again: if the
@@ -239,6 +270,7 @@ impl PostgresPool {
         }
         Err(unknown.into())
     }
+
     async fn write_once<T, F, Fut>(&self, work: &F, patient: bool) -> Result<T, Error>
     where
         F: Fn(Transaction) -> Fut,

@@ -123,21 +123,22 @@ impl PostgresTransaction {
         if self.begun.lock().await.is_some() {
             drop(self.begun().await?);
         }
+        let pooled = self.pool.connector.is_pooled();
         let alone = self.gathered.lock().take();
         let Some(statement) = alone else {
             return match self.begun.into_inner() {
-                Some(mut lent) => end(lent.commit().await),
+                Some(mut lent) => end(lent.commit().await, pooled),
                 None => Ok(()),
             };
         };
         let mut lent = self.pool.acquire().await?;
-        if !self.pool.connector.is_pooled() {
-            return end(self.observed_execute(&mut lent, &statement).await);
+        if !pooled {
+            return end(self.observed_execute(&mut lent, &statement).await, pooled);
         }
         lent.begin(true).await.map_err(to_exec_err)?;
         let written = self.observed_execute(&mut lent, &statement).await;
         written.map_err(to_exec_err)?;
-        end(lent.commit().await)
+        end(lent.commit().await, pooled)
     }
 
     pub(super) async fn rollback(self) {
@@ -159,13 +160,22 @@ impl PostgresTransaction {
     }
 }
 
-/// The answer to what commits.
-fn end<T>(result: Result<T, Error>) -> Result<(), DatabaseError> {
+/// The answer to what commits. A server that ends a connection says so before it commits or after it has told of the
+/// commit, never between: then nothing was stored. A pooler may say the same about a server that it has lost.
+fn end<T>(result: Result<T, Error>, pooled: bool) -> Result<(), DatabaseError> {
     match result {
         Ok(_) => Ok(()),
-        Err(error) if is_broken(&error) => Err(DatabaseError::OutcomeUnknown(error.to_string())),
+        Err(error) if is_broken(&error) && (pooled || !is_admin_shutdown(&error)) => {
+            Err(DatabaseError::OutcomeUnknown(error.to_string()))
+        }
         Err(error) => Err(to_exec_err(error).into()),
     }
+}
+
+fn is_admin_shutdown(error: &Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|server| server.code().as_deref() == Some("57P01"))
 }
 
 pub(super) fn to_exec_err(error: Error) -> DbErr {
