@@ -27,11 +27,14 @@ use crate::random::Random;
 /// How often a whole unit is run when it collides with others.
 const ATTEMPTS: u32 = 5;
 
-/// How long a unit that has collided waits until no other one that has runs.
-const TURN_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long it then waits until no unit at all runs, and a new unit until it has run; then they go on beside each other.
+/// How long a unit waits while one that has collided runs alone; then it goes on beside it.
 const COMPANY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a unit that has collided waits until no other one runs; then it goes on beside those that do.
+const ALONE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long it then waits until no other one that has collided runs.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often something is asked again, or run again, because its connection broke.
 const LOST_ATTEMPTS: u32 = 20;
@@ -239,11 +242,9 @@ impl PostgresPool {
         F: Fn(Transaction) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        let Ok(_turn) = timeout(TURN_TIMEOUT, self.again.lock()).await else {
-            return self.write_once(work, false).await;
-        };
-        let _alone = timeout(COMPANY_TIMEOUT, self.company.write()).await;
-        self.write_once(work, true).await
+        let _alone = timeout(ALONE_TIMEOUT, self.company.write()).await;
+        let turn = timeout(TURN_TIMEOUT, self.again.lock()).await;
+        self.write_once(work, turn.is_ok()).await
     }
 
     /// Runs a unit that writes rows with keys of their own. When the answer to its commit is lost it is run again: if the
