@@ -6,12 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
 
+use sea_orm::ConnectionTrait;
+use service::Error;
+use service::database::{DatabaseError, Transaction};
+
 use crate::harness::{Chance, World, resource};
 use crate::lists::SORTABLE;
 
 matrix![
     no_patch_of_one_document_is_lost,
     pages_have_every_row_that_was_there_throughout_exactly_once,
+    a_failing_write_is_undone_alone,
 ];
 
 const PATCHERS: usize = 20;
@@ -159,4 +164,88 @@ async fn pages_have_every_row_that_was_there_throughout_exactly_once(world: Worl
         writes += writer.await.unwrap();
     }
     assert!(writes > 50, "only {writes} writes happened meanwhile");
+}
+
+/// What becomes of a unit of work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fate {
+    Succeeds,
+    FailsBeforeAChange,
+    FailsAfterAChange,
+    BreaksAKey,
+}
+
+async fn insert(transaction: &Transaction, path: &str) -> Result<(), Error> {
+    let sql = format!(
+        "INSERT INTO json_paths (path, created_at) VALUES ('{path}', '2026-01-01T00:00:00.000000Z')"
+    );
+    let done = transaction.execute_unprepared(&sql).await;
+    done.map(|_| ())
+        .map_err(|error| Error::from(DatabaseError::from(error)))
+}
+
+async fn a_failing_write_is_undone_alone(world: World) {
+    let mut chance = Chance::new(20);
+    world
+        .scratch
+        .execute("INSERT INTO json_paths (path, created_at) VALUES ('taken', '2026-01-01T00:00:00.000000Z')")
+        .await
+        .unwrap();
+    // Waves in which nearly all succeed, and waves in which most fail.
+    for (wave, failing) in [0, 1, 60, 1, 30].into_iter().enumerate() {
+        let fates: Vec<Fate> = (0..100)
+            .map(|_| match chance.below(300) {
+                roll if roll >= 3 * failing => Fate::Succeeds,
+                roll if roll % 3 == 0 => Fate::FailsBeforeAChange,
+                roll if roll % 3 == 1 => Fate::FailsAfterAChange,
+                _ => Fate::BreaksAKey,
+            })
+            .collect();
+        let writes = fates.iter().copied().enumerate().map(|(number, fate)| {
+            let database = world.pharos.database().clone();
+            tokio::spawn(async move {
+                let write = database.write(move |transaction| async move {
+                    let refused = || Err(Error::Conflict("on purpose".to_owned()));
+                    match fate {
+                        Fate::Succeeds => {
+                            insert(&transaction, &format!("{wave}.{number}.a")).await?;
+                            insert(&transaction, &format!("{wave}.{number}.b")).await
+                        }
+                        Fate::FailsBeforeAChange => refused(),
+                        Fate::FailsAfterAChange => {
+                            insert(&transaction, &format!("{wave}.{number}.lost")).await?;
+                            refused()
+                        }
+                        Fate::BreaksAKey => {
+                            insert(&transaction, &format!("{wave}.{number}.lost")).await?;
+                            insert(&transaction, "taken").await
+                        }
+                    }
+                });
+                (number, fate, write.await)
+            })
+        });
+        let mut expected = Vec::new();
+        for write in writes.collect::<Vec<_>>() {
+            let (number, fate, result) = write.await.unwrap();
+            match (fate, result) {
+                (Fate::Succeeds, Ok(())) => {
+                    expected.extend(["a", "b"].map(|part| format!("{wave}.{number}.{part}")));
+                }
+                (Fate::FailsBeforeAChange | Fate::FailsAfterAChange, Err(Error::Conflict(_)))
+                | (Fate::BreaksAKey, Err(Error::Database(DatabaseError::Duplicate(_)))) => {}
+                (fate, result) => panic!("{fate:?} ends as {result:?}"),
+            }
+        }
+        for path in &expected {
+            let there = format!("SELECT count(*) FROM json_paths WHERE path = '{path}'");
+            assert_eq!(world.scratch.number(&there).await, 1, "{path}");
+        }
+        let all = format!("SELECT count(*) FROM json_paths WHERE path LIKE '{wave}.%'");
+        assert_eq!(
+            world.scratch.number(&all).await,
+            i64::try_from(expected.len()).unwrap(),
+            "wave {wave}"
+        );
+    }
 }

@@ -36,8 +36,14 @@ const SHAPES: [(&str, &str); 13] = [
     (r#"metadata.doi > "10.1/19995""#, "_string"),
     (r#"metadata.doi = "10.1/1999*""#, "_string"),
     (r#"metadata.shelf = "S 7" OR metadata.shelf = "S 8""#, ""),
-    (r#"metadata.shelf = "S 7" AND language = "en""#, ""),
-    (r#"metadata.shelf = "S 7" AND NOT metadata.number > 9"#, ""),
+    (
+        r#"metadata.shelf = "S 7" AND language = "en""#,
+        "idx_resources_metadata",
+    ),
+    (
+        r#"metadata.shelf = "S 7" AND NOT metadata.number > 9"#,
+        "idx_resources_metadata",
+    ),
 ];
 
 fn rows() -> String {

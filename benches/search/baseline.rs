@@ -13,7 +13,7 @@ use crate::postgres::Postgres;
 use crate::process::check_interrupt;
 
 /// As many rows as Pharos imports in one transaction.
-const BATCH_ROWS: usize = 200;
+const BATCH_ROWS: usize = 500;
 
 /// What was measured of an index.
 pub struct Index {

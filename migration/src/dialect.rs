@@ -208,6 +208,18 @@ pub async fn drop_json_lookup(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     Ok(())
 }
 
+/// How many segments of one size SQLite's token indexes merge at once.
+pub async fn set_token_merges(manager: &SchemaManager<'_>, segments: u8) -> Result<(), DbErr> {
+    if let Dialect::Sqlite = Dialect::of(manager)? {
+        for index in ["search_index", "json_index"] {
+            let set =
+                format!("INSERT INTO {index} ({index}, rank) VALUES ('automerge', {segments})");
+            run(manager, &set).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Drops the indexes that administrators declared with `pharos index add`; SQLite has none.
 pub async fn drop_declared_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     match Dialect::of(manager)? {

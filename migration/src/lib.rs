@@ -15,6 +15,7 @@ mod m20261120_000007_knowledge_graph;
 mod m20261120_000008_models;
 mod m20261120_000011_search_care;
 mod m20261120_000012_json;
+mod m20261120_000017_token_merges;
 mod table_parts;
 
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000008_models::Migration),
             Box::new(m20261120_000011_search_care::Migration),
             Box::new(m20261120_000012_json::Migration),
+            Box::new(m20261120_000017_token_merges::Migration),
         ]
     }
 }

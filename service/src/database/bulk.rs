@@ -75,6 +75,8 @@ impl BulkInsert {
         join(given.chain(self.computed.iter().map(|(name, _)| format!("\"{name}\""))))
     }
 
+    /// `OR FAIL` leaves it to the transaction to undo what a failing statement has changed; else SQLite would copy every
+    /// page that the statement changes.
     pub(super) fn for_sqlite(&self) -> String {
         let given = (1..=self.columns.len()).map(|number| format!("?{number}"));
         let values = given.chain(
@@ -83,7 +85,7 @@ impl BulkInsert {
                 .map(|(_, expression)| (*expression).to_owned()),
         );
         format!(
-            "INSERT INTO {} ({}) VALUES ({})",
+            "INSERT OR FAIL INTO {} ({}) VALUES ({})",
             self.table,
             self.names(),
             join(values)

@@ -21,6 +21,7 @@ mod postgres_driver;
 mod postgres_lent;
 mod postgres_pool;
 mod postgres_transaction;
+mod queued_write;
 mod readers;
 mod row;
 mod scratch;
@@ -50,6 +51,7 @@ pub use self::options::DatabaseOptions;
 pub use self::postgres_pool::PoolState;
 pub use self::row::{Column, FromRow, Row};
 pub use self::scratch::ScratchDatabase;
+pub(crate) use self::transaction::DeferredRow;
 pub use self::transaction::Transaction;
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 

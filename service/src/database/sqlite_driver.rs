@@ -160,6 +160,11 @@ impl SqliteConnection {
         Ok(())
     }
 
+    /// Rows that were inserted, changed or deleted since the connection was opened, those that triggers changed included.
+    pub(super) fn total_changes(&self) -> u64 {
+        self.connection.lock().total_changes()
+    }
+
     /// Whether no transaction is open: SQLite rolls a whole one back by itself after some errors.
     pub(super) fn is_autocommit(&self) -> bool {
         self.connection.lock().is_autocommit()

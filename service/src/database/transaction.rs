@@ -20,8 +20,18 @@ pub struct Transaction {
     inner: Arc<Inner>,
 }
 
-/// Statements that the units of a group leave for its end, in order.
-pub(super) type Deferred = Arc<Mutex<Vec<Statement>>>;
+/// A row that is written at the end of a transaction under the number that a query finds then, if it finds one.
+#[derive(Debug)]
+pub(crate) struct DeferredRow {
+    /// Selects one integer, or no row.
+    pub(crate) number: Statement,
+    /// Takes the number and the text. One row of `VALUES`, since every other insert is a savepoint to SQLite.
+    pub(crate) insert: &'static str,
+    pub(crate) text: String,
+}
+
+/// What the units of a group leave for its end, in order.
+pub(super) type Deferred = Arc<Mutex<Vec<DeferredRow>>>;
 
 #[derive(Debug)]
 enum Inner {
@@ -69,16 +79,18 @@ impl Transaction {
         }
     }
 
-    /// Runs a statement at the end of the transaction that carries this unit, if the unit succeeds. For SQLite's token
-    /// index, which would write itself out at the end of every savepoint: so it is written once a group. The statement
-    /// must do no harm when a later unit of the group has changed what it is about.
-    pub(crate) async fn defer(&self, statement: Statement) -> Result<(), DbErr> {
+    /// Leaves a row to the end of the transaction that carries this unit, if the unit succeeds. For SQLite's token
+    /// indexes, which write themselves out at every savepoint: so they are written once a group. The query for the number
+    /// must find nothing when a later unit of the group has changed what the row is about.
+    pub(crate) fn defer(&self, row: DeferredRow) -> Result<(), DbErr> {
         match &*self.inner {
             Inner::Sqlite(_, deferred) => {
-                deferred.lock().push(statement);
+                deferred.lock().push(row);
                 Ok(())
             }
-            Inner::Postgres(..) => self.execute_raw(statement).await.map(|_| ()),
+            Inner::Postgres(..) => Err(DbErr::Custom(
+                "only SQLite's token indexes are written at the end".to_owned(),
+            )),
         }
     }
 

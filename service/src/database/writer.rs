@@ -1,24 +1,27 @@
 //! The one SQLite writer, and group commit: writes that arrive together share one transaction and one fsync.
 //!
-//! Each write runs in a savepoint of its own, so that a failing one is undone alone, and is acknowledged only
-//! after the commit that carries it is on disk. When the shared transaction itself is lost (a full disk, a failed
-//! commit), every write in it runs again in a transaction of its own, and only those that fail by themselves fail.
+//! A failing write is undone alone, and each is acknowledged only after the commit that carries it is on disk. Most
+//! writes that fail do so before they change anything, so a group runs without savepoints, each of which costs a copy of
+//! every page that is changed; when one does fail after a change, the group is rolled back and runs again with them. When
+//! the shared transaction itself is lost (a full disk, a failed commit), every write in it runs again in a transaction
+//! of its own, and only those that fail by themselves fail.
 
+use std::cell::Cell;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
+use sea_orm::{DatabaseBackend, Statement, Value};
 use tokio::sync::oneshot;
 
 use super::checkpointer::{Checkpointer, checkpoint};
 use super::error::DatabaseError;
-use super::observe::{self, Origin};
+use super::observe;
+use super::queued_write::{QueuedWrite, Unit};
 use super::sqlite_driver::SqliteConnection;
-use super::transaction::{Deferred, Transaction};
+use super::transaction::{Deferred, DeferredRow, Transaction};
 use super::turn::{PAUSE, Turn};
 use super::writer_counts::WriterCounts;
 use crate::error::Error;
@@ -32,71 +35,11 @@ const GROUP_LENGTH: usize = 128;
 /// How long a transaction takes in further writes before it commits.
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
+/// How many groups run with savepoints after one had to run again.
+const CAREFUL_GROUPS: u32 = 50;
+
 /// After this time without a write the log is checkpointed.
 const CHECKPOINT_WHEN_IDLE: Duration = Duration::from_millis(500);
-
-/// A write in the queue, its type erased.
-trait QueuedWrite: Send {
-    /// Runs the unit and keeps its result; tells whether it succeeded.
-    fn run(&mut self, transaction: Transaction) -> bool;
-
-    /// Hands the kept result to the caller.
-    fn acknowledge(self: Box<Self>);
-
-    /// Tells the caller that the unit could not be made durable.
-    fn fail(self: Box<Self>, error: DatabaseError);
-
-    fn queued_at(&self) -> Instant;
-}
-
-struct Unit<T, F> {
-    work: F,
-    result: Option<Result<T, Error>>,
-    reply: oneshot::Sender<Result<T, Error>>,
-    queued_at: Instant,
-    origin: Option<Origin>,
-}
-
-impl<T, F, Fut> QueuedWrite for Unit<T, F>
-where
-    T: Send,
-    F: Fn(Transaction) -> Fut + Send,
-    Fut: Future<Output = Result<T, Error>>,
-{
-    fn run(&mut self, transaction: Transaction) -> bool {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            observe::sync_attributed(self.origin.clone(), || {
-                (self.work)(transaction).now_or_never()
-            })
-        }));
-        let result = match outcome {
-            Ok(Some(result)) => result,
-            Ok(None) => Err(Error::Internal(
-                "a write waited for something other than its transaction".to_owned(),
-            )),
-            Err(_) => Err(Error::Internal("a write panicked".to_owned())),
-        };
-        let succeeded = result.is_ok();
-        self.result = Some(result);
-        succeeded
-    }
-
-    fn acknowledge(self: Box<Self>) {
-        let result = self
-            .result
-            .unwrap_or_else(|| Err(Error::Internal("a write was not run".to_owned())));
-        // The caller may have gone away; the write stands all the same.
-        let _ = self.reply.send(result);
-    }
-
-    fn fail(self: Box<Self>, error: DatabaseError) {
-        let _ = self.reply.send(Err(error.into()));
-    }
-
-    fn queued_at(&self) -> Instant {
-        self.queued_at
-    }
-}
 
 /// The writer's thread, seen from outside.
 pub(super) struct Writer {
@@ -169,6 +112,8 @@ struct Group {
     turn: Turn,
     counts: Arc<WriterCounts>,
     acquire_timeout: Duration,
+    /// How many of the next groups run with savepoints.
+    careful: Cell<u32>,
 }
 
 impl Group {
@@ -189,6 +134,7 @@ impl Group {
             turn,
             counts,
             acquire_timeout,
+            careful: Cell::new(0),
         })
     }
 
@@ -261,6 +207,8 @@ impl Group {
             return;
         }
         let started = Instant::now();
+        let careful = self.careful.get() > 0;
+        self.careful.set(self.careful.get().saturating_sub(1));
         let mut group: Vec<Box<dyn QueuedWrite>> = Vec::new();
         let mut next = Some(first);
         while let Some(mut unit) = next {
@@ -268,10 +216,16 @@ impl Group {
                 let late = DatabaseError::Busy("the writer is behind".to_owned());
                 self.refuse(unit, late);
             } else {
-                let kept = self.run_in_savepoint(unit.as_mut());
+                let kept = if careful {
+                    self.run_in_savepoint(unit.as_mut())
+                } else {
+                    self.run_plainly(unit.as_mut())
+                };
                 group.push(unit);
-                if !kept {
+                if !kept && careful {
                     return self.run_one_by_one(group);
+                } else if !kept {
+                    return self.run_again(group);
                 }
             }
             let full = group.len() >= GROUP_LENGTH || started.elapsed() >= GROUP_TIME;
@@ -280,6 +234,10 @@ impl Group {
                 self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             }
         }
+        self.commit_group(group);
+    }
+
+    fn commit_group(&self, group: Vec<Box<dyn QueuedWrite>>) {
         self.counts.group(group.len());
         match self.commit() {
             Ok(()) => group.into_iter().for_each(|unit| unit.acknowledge()),
@@ -288,6 +246,36 @@ impl Group {
                 self.run_one_by_one(group);
             }
         }
+    }
+
+    /// Runs a unit without a savepoint; `false` when it failed after it had changed something, or the whole transaction
+    /// was lost with it.
+    fn run_plainly(&self, unit: &mut dyn QueuedWrite) -> bool {
+        let before = self.deferred.lock().len();
+        let changes = self.connection.total_changes();
+        if unit.run(self.transaction.clone()) {
+            return !self.connection.is_autocommit();
+        }
+        self.deferred.lock().truncate(before);
+        !self.connection.is_autocommit() && self.connection.total_changes() == changes
+    }
+
+    /// After a unit that must be undone: the group again, with savepoints.
+    fn run_again(&self, mut group: Vec<Box<dyn QueuedWrite>>) {
+        self.careful.set(CAREFUL_GROUPS);
+        self.roll_back();
+        if let Err(error) = self.begin() {
+            for unit in group {
+                self.refuse(unit, error.clone());
+            }
+            return;
+        }
+        for unit in &mut group {
+            if !self.run_in_savepoint(unit.as_mut()) {
+                return self.run_one_by_one(group);
+            }
+        }
+        self.commit_group(group);
     }
 
     /// Runs a unit in a savepoint; `false` when the whole transaction was lost with it.
@@ -336,10 +324,27 @@ impl Group {
     /// Runs what the units have left for the end, and commits.
     fn commit(&self) -> Result<(), DatabaseError> {
         let deferred = std::mem::take(&mut *self.deferred.lock());
-        for statement in &deferred {
-            self.connection.execute(statement)?;
+        for row in deferred {
+            self.write_deferred(row)?;
         }
         self.connection.control("COMMIT")
+    }
+
+    fn write_deferred(&self, row: DeferredRow) -> Result<(), DatabaseError> {
+        let mut number = None;
+        self.connection.query(&row.number, None, |found| {
+            number = Some(found.get::<_, i64>(0)?);
+            Ok(())
+        })?;
+        if let Some(number) = number {
+            let values = [Value::from(number), Value::from(row.text)];
+            self.connection.execute(&Statement::from_sql_and_values(
+                DatabaseBackend::Sqlite,
+                row.insert,
+                values,
+            ))?;
+        }
+        Ok(())
     }
 
     fn roll_back(&self) {

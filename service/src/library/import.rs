@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::search::FullTextSearch;
 
 /// Rows that are written in one transaction.
-pub(super) const BATCH_ROWS: usize = 200;
+pub(super) const BATCH_ROWS: usize = 500;
 
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::candidates::TokenQuery;
 use super::document::{Document, analyse};
 use super::{COLUMNS, DOCUMENTS, FullTextSearch, StrayEntries, row, update};
-use crate::database::{BulkInsert, DatabaseError, Form, Row, Transaction};
+use crate::database::{BulkInsert, DatabaseError, DeferredRow, Form, Row, Transaction};
 use crate::json;
 use crate::library::ResourceFields;
 
@@ -23,6 +23,10 @@ const INSERT: BulkInsert = BulkInsert {
     columns: COLUMNS,
     computed: &[("changed", NEXT_CHANGE)],
 };
+
+const INSERT_TOKENS: &str = "INSERT OR REPLACE INTO search_index (rowid, tokens) VALUES (?1, ?2)";
+const INSERT_JSON_TOKENS: &str =
+    "INSERT OR REPLACE INTO json_index (rowid, tokens) VALUES (?1, ?2)";
 
 /// The index over JSON goes with the document, because it is kept under the document's number.
 pub(super) struct SqliteSearch {
@@ -82,10 +86,7 @@ impl FullTextSearch for SqliteSearch {
             transaction
                 .insert_rows(&INSERT, vec![row(*id, document)])
                 .await?;
-            defer_tokens(transaction, *id, document).await?;
-            if let Some(tokens) = &document.json_tokens {
-                insert_json(transaction, *id, document.version, tokens).await?;
-            }
+            index_document(transaction, *id, document).await?;
         }
         Ok(())
     }
@@ -99,11 +100,7 @@ impl FullTextSearch for SqliteSearch {
         transaction
             .execute(&update(id, document, NEXT_CHANGE))
             .await?;
-        defer_tokens(transaction, id, document).await?;
-        match &document.json_tokens {
-            Some(tokens) => insert_json(transaction, id, document.version, tokens).await,
-            None => Ok(()),
-        }
+        index_document(transaction, id, document).await
     }
 
     fn select_indexed(&self) -> &'static str {
@@ -128,23 +125,22 @@ impl FullTextSearch for SqliteSearch {
 
 /// Leaves the tokens of a document to be written when the group ends; by then this version may have been replaced or
 /// deleted.
-async fn defer_tokens(
+fn defer_tokens(
     transaction: &Transaction,
+    insert: &'static str,
     id: Uuid,
-    document: &Document,
+    version: i64,
+    tokens: String,
 ) -> Result<(), DbErr> {
-    transaction
-        .defer(Statement::from_sql_and_values(
+    transaction.defer(DeferredRow {
+        number: Statement::from_sql_and_values(
             transaction.get_database_backend(),
-            "INSERT OR REPLACE INTO search_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
-             WHERE resource_id = ?2 AND version = ?3",
-            [
-                Value::from(document.tokens.join(" ")),
-                Value::from(id),
-                Value::from(document.version),
-            ],
-        ))
-        .await
+            "SELECT doc FROM search_documents WHERE resource_id = ?1 AND version = ?2",
+            [Value::from(id), Value::from(version)],
+        ),
+        insert,
+        text: tokens,
+    })
 }
 
 /// A number as SQLite's record format and FTS5 write it: 7 bits a byte, the highest first.
@@ -159,23 +155,26 @@ fn read_varint(bytes: &[u8]) -> u64 {
     number
 }
 
-/// Adds a document to the index over JSON, and takes it off the list of those that are not in it.
-async fn insert_json(
+/// Adds a document to the token indexes, and takes it off the list of those that the index over JSON lacks.
+async fn index_document(
     transaction: &Transaction,
     id: Uuid,
-    version: i64,
-    tokens: &str,
+    document: &Document,
 ) -> Result<(), DbErr> {
-    let backend = transaction.get_database_backend();
-    let insert = Statement::from_sql_and_values(
-        backend,
-        "INSERT OR REPLACE INTO json_index (rowid, tokens) SELECT doc, ?1 FROM search_documents \
-         WHERE resource_id = ?2 AND version = ?3",
-        [Value::from(tokens), Value::from(id), Value::from(version)],
-    );
-    transaction.defer(insert).await?;
+    let version = document.version;
+    defer_tokens(
+        transaction,
+        INSERT_TOKENS,
+        id,
+        version,
+        document.tokens.join(" "),
+    )?;
+    let Some(tokens) = &document.json_tokens else {
+        return Ok(());
+    };
+    defer_tokens(transaction, INSERT_JSON_TOKENS, id, version, tokens.clone())?;
     let listed = Statement::from_sql_and_values(
-        backend,
+        transaction.get_database_backend(),
         "DELETE FROM json_unindexed WHERE resource_id = ?1",
         [Value::from(id)],
     );
