@@ -261,8 +261,8 @@ impl PostgresTarget {
 
     /// The value of a parameter that the URL has.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let last = self.parameters.iter().rev();
-        last.into_iter()
+        let mut latest_first = self.parameters.iter().rev();
+        latest_first
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
