@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
-use service::database::Database;
+use service::database::{Database, DatabaseReport};
 use service::random::SystemRandom;
 use service::search::{SearchDrift, search_drift};
 
@@ -129,6 +129,10 @@ async fn check(settings: &Settings) -> Vec<Check> {
             return checks;
         }
     }
+    match database.report(Vec::new()).await {
+        Ok(report) => checks.extend(operating_checks(&report, settings)),
+        Err(error) => checks.push(unreachable(&error.to_string())),
+    }
     match search_drift(&database).await {
         Ok(drift) => checks.extend(search_checks(&drift)),
         Err(error) => checks.push(unreachable(&error.to_string())),
@@ -142,6 +146,50 @@ fn unreachable(error: &str) -> Check {
         error,
         "see that it runs, and check DATABASE_URL",
     )
+}
+
+/// How the database is set up for Pharos.
+fn operating_checks(report: &DatabaseReport, settings: &Settings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(postgres) = &report.postgresql {
+        let (ours, all) = (
+            i64::from(settings.database_max_connections),
+            postgres.maximum_connections,
+        );
+        let detail = format!("up to {ours} of the {all} that the server takes");
+        // Behind a pooler the server's limit is the pooler's matter.
+        checks.push(if ours < all || postgres.pooled {
+            Check::good("connections", detail)
+        } else {
+            let mend = "lower DATABASE_MAX_CONNECTIONS, or raise the server's max_connections";
+            Check::bad("connections", detail, mend)
+        });
+        let encryption = match postgres.encrypted {
+            Some(true) => "encrypted",
+            Some(false) => "not encrypted: see sslmode if the server is not on this machine",
+            None => "unknown",
+        };
+        checks.push(Check::good("connection", encryption));
+        if postgres.pooled {
+            let detail = "in transaction mode is in between: each statement is a transaction";
+            checks.push(Check::good("pooler", detail));
+        }
+        checks.push(Check::good(
+            "statistics",
+            match postgres.top_statements {
+                Some(_) => "pg_stat_statements is there",
+                None => "pg_stat_statements is not there: /monitoring/database shows less",
+            },
+        ));
+    }
+    if let Some(sqlite) = &report.sqlite {
+        let detail = format!(
+            "{} bytes, its log {} bytes",
+            sqlite.file_bytes, sqlite.wal_bytes
+        );
+        checks.push(Check::good("file", detail));
+    }
+    checks
 }
 
 fn search_checks(drift: &SearchDrift) -> [Check; 6] {

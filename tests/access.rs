@@ -19,6 +19,8 @@ enum Need {
 const OPERATIONS: &[(&str, Need)] = &[
     ("check_liveness", Need::Nothing),
     ("check_readiness", Need::Nothing),
+    // From this machine.
+    ("show_metrics", Need::Nothing),
     ("list_resources", Need::Scope("library:read")),
     ("create_resource", Need::Scope("library:write")),
     ("create_resources", Need::Scope("library:write")),
@@ -94,6 +96,8 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("create_key", Need::WholeKey),
     ("find_key", Need::WholeKey),
     ("revoke_key", Need::WholeKey),
+    ("monitor_database", Need::Scope("admin")),
+    ("list_slow_queries", Need::Scope("admin")),
 ];
 
 /// Every scope, and the least role that has it.

@@ -237,7 +237,7 @@ async fn a_library_without_its_schema_is_not_ready(world: World) {
     );
     world.pharos.database().migrate_down(1).await.unwrap();
     let reply = world.anonymous.get("/readyz").await;
-    reply.problem(503, "unavailable");
+    reply.problem(503, "not_ready");
     assert!(reply.header("retry-after").is_some());
     assert_eq!(world.anonymous.get("/livez").await.is(200).text(), "ok\n");
     world.pharos.database().migrate_up().await.unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
@@ -20,13 +21,15 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::connections::{Accompanied, Progress};
 use crate::gate::{Gate, Manners};
 use crate::idempotency;
+use crate::metrics::Metrics;
 use crate::openapi::{self, Document};
 use crate::problem::Problem;
 use crate::routes::{
     annotations, assignments, authorities, bulk, citations, codes, collection_contents,
-    collections, health, keys, pages, resources, search, taxonomy, users,
+    collections, health, keys, monitoring, pages, resources, search, taxonomy, users,
 };
 use crate::server;
+use crate::trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -58,7 +61,8 @@ pub fn serve(
 ) -> std::io::Result<Server> {
     let pharos = Data::new(pharos);
     let gate = Data::new(Gate::new(options.manners.clone()));
-    let application = move || build(pharos.clone(), gate.clone()).0;
+    let metrics = Data::from(Metrics::of(&openapi_document()));
+    let application = move || build(pharos.clone(), gate.clone(), metrics.clone()).0;
     server::serve(application, listener, options)
 }
 
@@ -76,6 +80,7 @@ where
 {
     app.service(health::check_liveness)
         .service(health::check_readiness)
+        .service(monitoring::show_metrics)
         .service(
             scope("/api/v1")
                 .service(resources::list_resources)
@@ -155,7 +160,9 @@ where
                 .service(keys::list_keys)
                 .service(keys::create_key)
                 .service(keys::find_key)
-                .service(keys::revoke_key),
+                .service(keys::revoke_key)
+                .service(monitoring::monitor_database)
+                .service(monitoring::list_slow_queries),
         )
 }
 
@@ -167,6 +174,7 @@ fn nothing_else(path: &'static str) -> Resource {
 fn build(
     pharos: Data<Pharos>,
     gate: Data<Gate>,
+    metrics: Data<Metrics>,
 ) -> (
     App<
         impl ServiceFactory<
@@ -183,6 +191,7 @@ fn build(
         .wrap(from_fn(around))
         .app_data(pharos)
         .app_data(gate)
+        .app_data(metrics)
         .into_utoipa_app();
     let (app, mut document) = mounted(app.openapi(Document::openapi())).split_for_parts();
     openapi::complete(&mut document);
@@ -195,22 +204,55 @@ fn build(
     (app, document)
 }
 
-/// Around every request: an id, also for the statements' log and for problem documents.
+/// Around every request: an id, also for the statements' log and for problem documents; the caller's trace; figures.
 async fn around(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let metrics = request.app_data::<Data<Metrics>>().cloned();
+    let metrics = metrics
+        .ok_or_else(|| ErrorInternalServerError("the server has no metrics"))?
+        .into_inner();
+    let counted = metrics.begin(request.method(), request.path());
     let request_id: Arc<str> = uuid_text().into();
+    let trace = trace::continued(request.request());
+    #[cfg(feature = "otel")]
+    let trace = match &metrics.exporter {
+        Some(_) => trace.or_else(|| trace::begun(&request_id)),
+        None => trace,
+    };
     let origin = Origin {
-        method: method_name(request.method()),
-        path: request.path().into(),
+        route: counted.route(),
         request_id: Arc::clone(&request_id),
+        trace_id: trace.as_ref().map(|trace| Arc::clone(&trace.id)),
     };
     let under_way = Progress::begin(request.request());
     // Errors of handlers and extractors are responses already; the request must not be held here meanwhile.
-    let mut response = attributed(origin, pass(request, next)).await?;
+    let result = attributed(origin, pass(request, next)).await;
+    let status = match &result {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    let elapsed = counted.answered(status);
+    tracing::debug!(
+        target: "pharos::request",
+        route = %counted.route(),
+        status = status.as_u16(),
+        milliseconds = elapsed.as_secs_f64() * 1_000.0,
+        request_id = &*request_id,
+        trace_id = trace.as_ref().map(|trace| &*trace.id),
+        "answered"
+    );
+    #[cfg(feature = "otel")]
+    export(&metrics, trace.as_ref(), counted.route(), status, elapsed);
+    let mut response = result?;
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if let Some(trace) = trace {
+        response
+            .headers_mut()
+            .insert(trace::TRACEPARENT, trace.header);
     }
     Ok(response.map_body(|_, body| Accompanied::new(body, under_way)))
 }
@@ -234,16 +276,25 @@ async fn pass<B: MessageBody + 'static>(
     Ok(response)
 }
 
-fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
+#[cfg(feature = "otel")]
+fn export(
+    metrics: &Metrics,
+    trace: Option<&trace::Trace>,
+    route: Arc<service::database::observe::Route>,
+    status: StatusCode,
+    duration: Duration,
+) {
+    if let (Some(exporter), Some(trace)) = (&metrics.exporter, trace)
+        && trace.sampled
+    {
+        exporter.send(crate::export::Span {
+            trace_id: Arc::clone(&trace.id),
+            span_id: trace.span.clone(),
+            parent_id: trace.parent.clone(),
+            route,
+            status: status.as_u16(),
+            duration,
+        });
     }
 }
 

@@ -8,19 +8,24 @@ mod client;
 mod connections;
 mod cors;
 mod csv;
+#[cfg(feature = "otel")]
+mod export;
 mod gate;
 mod idempotency;
 mod input;
 mod limits;
 mod lists;
+mod metrics;
 mod openapi;
 mod output;
 mod paths;
 mod patience;
 mod problem;
+mod prometheus;
 mod refusal;
 mod routes;
 mod server;
+mod trace;
 
 pub use app::{ServerOptions, openapi_document, serve};
 pub use client::Network;

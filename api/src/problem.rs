@@ -7,7 +7,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use service::database::{DatabaseError, observe};
-use service::{Error, Fault, Place};
+use service::{Error, Fault, Place, Unready};
 use utoipa::ToSchema;
 
 /// Seconds after which a refused request may be repeated.
@@ -45,7 +45,7 @@ pub struct ProblemFault {
     /// JSON pointer into the body (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// Name of a query or path parameter or of a header.
+    /// Name of a query or path parameter or of a header; of `/readyz`, what is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<&'static str>,
     /// Character inside the parameter's value, from 0.
@@ -83,6 +83,14 @@ impl Problem {
     /// A parameter that breaks a rule.
     pub fn parameter(name: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
         Error::BadParameter(vec![Fault::parameter(name, code, detail)]).into()
+    }
+
+    /// The server cannot work now.
+    pub fn not_ready(why: Unready) -> Self {
+        let mut problem = Self::retry_later("not_ready", &why.detail);
+        let fault = Fault::parameter(why.part, why.code, why.detail);
+        problem.errors = vec![fault.into()];
+        problem
     }
 
     fn retry_later(code: &'static str, detail: &str) -> Self {
@@ -155,12 +163,20 @@ fn from_database(error: &DatabaseError) -> Problem {
             )
         }
         DatabaseError::Unavailable(_)
+        | DatabaseError::Lost(_)
         | DatabaseError::Collision(_)
         | DatabaseError::Outdated(_) => {
             log(error);
             Problem::retry_later(
                 "unavailable",
                 "the database cannot be reached now: repeat the request after the time in Retry-After",
+            )
+        }
+        DatabaseError::OutcomeUnknown(_) => {
+            log(error);
+            Problem::retry_later(
+                "outcome_unknown",
+                "the connection to the database broke while this was being stored, and it may be stored or not: look before you repeat the request",
             )
         }
         DatabaseError::Timeout(_) => {

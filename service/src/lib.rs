@@ -22,6 +22,7 @@ pub mod time;
 mod version;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,6 +48,9 @@ use search::{FullTextSearch, KnownMatches, MatchStamps, MemoryIndex, Words};
 
 /// What each of the two collections of known rows may take.
 const KNOWN_BYTES: usize = 16 << 20;
+
+/// How long the question whether everything is ready waits for an answer.
+const READINESS_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// The setting that holds the secret which signs cursors.
 const CURSOR_SECRET: &str = "cursor_secret";
@@ -179,15 +183,50 @@ impl Pharos {
         self.create_key(key).await.map(Some)
     }
 
-    /// Whether the database answers and its schema is up to date.
-    pub async fn check_readiness(&self) -> Result<(), Error> {
-        match self.database.pending_migrations().await? {
-            0 => Ok(()),
-            pending => Err(Error::Database(DatabaseError::Unavailable(format!(
-                "{pending} schema steps are missing: run `pharos migrate up`"
-            )))),
+    /// Whether requests can be answered, found out in less than a second. What is wrong is told in words that may be
+    /// shown to anybody.
+    pub async fn check_readiness(&self) -> Result<(), Unready> {
+        let check = tokio::time::timeout(READINESS_TIMEOUT, self.database.pending_migrations());
+        let trouble = match check.await {
+            Ok(Ok(0)) => return Ok(()),
+            Ok(Ok(pending)) => {
+                return Err(Unready {
+                    part: "migrations",
+                    code: "missing",
+                    detail: format!("{pending} schema steps are missing: run `pharos migrate up`"),
+                });
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::debug!(trouble, "not ready");
+        let pool = self.database.pool_state();
+        if pool.in_use >= pool.maximum {
+            return Err(Unready {
+                part: "pool",
+                code: "exhausted",
+                detail: format!(
+                    "all {} connections are in use and {} requests wait for one",
+                    pool.maximum, pool.waiting
+                ),
+            });
         }
+        Err(Unready {
+            part: "database",
+            code: "unreachable",
+            detail: "the database does not answer".to_owned(),
+        })
     }
+}
+
+/// Why requests cannot be answered now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unready {
+    /// `database`, `migrations` or `pool`.
+    pub part: &'static str,
+    /// Stable, snake_case.
+    pub code: &'static str,
+    pub detail: String,
 }
 
 /// Reads the secret, after making one when there is none; of two processes that make one, the first wins.

@@ -52,19 +52,28 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it on a free port and waits until it says where it is.
+    /// Starts it on a free port and waits until it says where it is; with few connections and much patience.
     pub async fn start(database_url: &str) -> Self {
+        let settings = [
+            ("DATABASE_MAX_CONNECTIONS", "8"),
+            ("DATABASE_MIN_CONNECTIONS", "0"),
+            ("DATABASE_ACQUIRE_TIMEOUT", "20s"),
+            ("RUST_LOG", "error"),
+        ];
+        Self::start_with(database_url, &settings, Stdio::inherit()).await
+    }
+
+    /// The same with these settings, and its log somewhere.
+    pub async fn start_with(database_url: &str, settings: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = Command::new(pharos_binary())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .current_dir(std::env::temp_dir())
             .env("DATABASE_URL", database_url)
-            .env("DATABASE_MAX_CONNECTIONS", "8")
-            .env("DATABASE_MIN_CONNECTIONS", "0")
-            .env("DATABASE_ACQUIRE_TIMEOUT", "20s")
             .env("PHAROS_WORKERS", "2")
-            .env("RUST_LOG", "error")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .expect("pharos starts");

@@ -1,9 +1,12 @@
 //! A throwaway PostgreSQL cluster from the machine's own programs, gone when the process ends.
 
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sea_orm::ConnectionTrait;
 
 use super::watchdog;
 
@@ -15,18 +18,159 @@ synchronous_commit = off
 full_page_writes = off
 ";
 
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// A cluster that a test may restart, stop and end.
+pub struct Cluster {
+    programs: PathBuf,
+    folder: PathBuf,
+    owner: Option<(u32, u32)>,
+    pub port: u16,
+}
+
 /// Starts a cluster and gives the URL of its database `postgres`; says what is missing where it cannot.
 pub fn start() -> Result<String, String> {
-    let programs = find_programs().ok_or("there is no initdb in PATH or /usr/lib/postgresql")?;
-    let folder = std::env::temp_dir().join(format!("pharos-cluster-{}", std::process::id()));
-    let owner = server_owner();
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    if let Some((user, group)) = owner {
-        chown(&folder, Some(user), Some(group)).map_err(|error| error.to_string())?;
+    Cluster::start("").map(|cluster| cluster.url("postgres", "postgres"))
+}
+
+impl Cluster {
+    /// With `settings` added to its configuration.
+    pub fn start(settings: &str) -> Result<Self, String> {
+        let programs =
+            find_programs().ok_or("there is no initdb in PATH or /usr/lib/postgresql")?;
+        let folder = std::env::temp_dir().join(format!(
+            "pharos-cluster-{}-{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        ));
+        let owner = server_owner();
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        if let Some((user, group)) = owner {
+            chown(&folder, Some(user), Some(group)).map_err(|error| error.to_string())?;
+        }
+        let mut cluster = Self {
+            programs,
+            folder,
+            owner,
+            port: 0,
+        };
+        cluster.initialise(settings)?;
+        let mut trouble = String::new();
+        for _ in 0..5 {
+            cluster.port = free_port().map_err(|error| error.to_string())?;
+            match cluster.pg_ctl(&["start"]) {
+                Ok(()) => return Ok(cluster),
+                Err(error) => trouble = error,
+            }
+        }
+        Err(trouble)
     }
-    let run = |program: &str, arguments: &[&str]| {
-        let output = as_owner(Command::new(programs.join(program)), owner)
-            .current_dir(&folder)
+
+    fn initialise(&self, settings: &str) -> Result<(), String> {
+        let dictionary = [
+            "--locale=C.UTF-8",
+            "--locale-provider=icu",
+            "--icu-locale=en-US",
+        ];
+        let basic = [
+            "-D",
+            "data",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ];
+        // A dictionary order by default shows up every ORDER BY that forgot to name the byte order.
+        if self
+            .run("initdb", &[&basic[..], &dictionary].concat())
+            .is_err()
+        {
+            self.run("initdb", &[&basic[..], &["--locale=C"]].concat())?;
+        }
+        let file = self.data().join("postgresql.conf");
+        let written = std::fs::read_to_string(&file)
+            .and_then(|text| std::fs::write(&file, text + SETTINGS + settings));
+        written.map_err(|error| format!("{}: {error}", file.display()))?;
+        let pg_ctl = self.programs.join("pg_ctl").display().to_string();
+        watchdog::at_process_end(
+            as_owner(Command::new("sh"), self.owner),
+            &format!(
+                "cd /; '{pg_ctl}' -D '{}' -m immediate stop; rm -rf '{}'",
+                self.data().display(),
+                self.folder.display()
+            ),
+        );
+        Ok(())
+    }
+
+    /// Where its configuration is.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// The user and group that the server runs as, where that is another one.
+    pub fn owner(&self) -> Option<(u32, u32)> {
+        self.owner
+    }
+
+    /// Gives a file or folder to the user that the server runs as, and to nobody else.
+    pub fn adopt(&self, path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+        if let Some((user, group)) = self.owner {
+            chown(path, Some(user), Some(group)).expect("its owner");
+        }
+    }
+
+    /// Runs a statement as the superuser.
+    pub async fn execute(&self, sql: &str) {
+        let connection = super::postgres::connect(&self.url("postgres", "postgres"))
+            .await
+            .expect("a connection");
+        connection.execute_unprepared(sql).await.expect(sql);
+    }
+
+    pub fn url(&self, user: &str, database: &str) -> String {
+        format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Ends every process of the server at once and starts it again, as after a crash.
+    pub fn restart_immediately(&self) -> Result<(), String> {
+        self.pg_ctl(&["restart", "-m", "immediate"])
+    }
+
+    fn pg_ctl(&self, command: &[&str]) -> Result<(), String> {
+        let options = format!("-p {} -k '{}'", self.port, self.folder.display());
+        // With its output in a file, or pg_ctl's caller would wait for the server to close it.
+        let common = ["-D", "data", "-l", "server.log", "-o", &options, "-w", "-s"];
+        self.run("pg_ctl", &[&common[..], command].concat())
+    }
+
+    /// Sends a signal to the server and all its processes.
+    pub fn signal(&self, signal: &str) {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("its pid");
+        let postmaster = file.lines().next().expect("a pid");
+        let children = Command::new("ps")
+            .args(["-o", "pid=", "--ppid", postmaster])
+            .output()
+            .expect("ps");
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let all = std::iter::once(postmaster).chain(children.split_whitespace());
+        // A child may be gone already.
+        let _ = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .args(all)
+            .stderr(std::process::Stdio::null())
+            .status()
+            .expect("kill");
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
+        let output = as_owner(Command::new(self.programs.join(program)), self.owner)
+            .current_dir(&self.folder)
             .args(arguments)
             .stdin(std::process::Stdio::null())
             .output();
@@ -38,66 +182,7 @@ pub fn start() -> Result<String, String> {
             )),
             Err(error) => Err(format!("{program}: {error}")),
         }
-    };
-    let dictionary = [
-        "--locale=C.UTF-8",
-        "--locale-provider=icu",
-        "--icu-locale=en-US",
-    ];
-    let basic = [
-        "-D",
-        "data",
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-sync",
-    ];
-    // A dictionary order by default shows up every ORDER BY that forgot to name the byte order.
-    if run("initdb", &[&basic[..], &dictionary].concat()).is_err() {
-        run("initdb", &[&basic[..], &["--locale=C"]].concat())?;
     }
-    let data = folder.join("data");
-    let settings = data.join("postgresql.conf");
-    let written = std::fs::read_to_string(&settings)
-        .and_then(|text| std::fs::write(&settings, text + SETTINGS));
-    written.map_err(|error| format!("{}: {error}", settings.display()))?;
-
-    let pg_ctl = programs.join("pg_ctl").display().to_string();
-    watchdog::at_process_end(
-        as_owner(Command::new("sh"), owner),
-        &format!(
-            "cd /; '{pg_ctl}' -D '{}' -m immediate stop; rm -rf '{}'",
-            data.display(),
-            folder.display()
-        ),
-    );
-    let mut trouble = String::new();
-    for _ in 0..5 {
-        let port = free_port().map_err(|error| error.to_string())?;
-        let options = format!("-p {port} -k '{}'", folder.display());
-        // With its output in a file, or pg_ctl's caller would wait for the server to close it.
-        match run(
-            "pg_ctl",
-            &[
-                "-D",
-                "data",
-                "-l",
-                "server.log",
-                "-o",
-                &options,
-                "-w",
-                "start",
-                "-s",
-            ],
-        ) {
-            Ok(()) => return Ok(format!("postgres://postgres@127.0.0.1:{port}/postgres")),
-            Err(error) => trouble = error,
-        }
-    }
-    Err(trouble)
 }
 
 fn find_programs() -> Option<PathBuf> {
@@ -139,7 +224,8 @@ fn as_owner(mut command: Command, owner: Option<(u32, u32)>) -> Command {
     command
 }
 
-fn free_port() -> std::io::Result<u16> {
+/// One that nobody listens on now.
+pub fn free_port() -> std::io::Result<u16> {
     std::net::TcpListener::bind(("127.0.0.1", 0))?
         .local_addr()
         .map(|address| address.port())

@@ -16,6 +16,7 @@ use std::future::Future;
 
 pub use self::binary::{Process, pharos_binary, repository};
 pub use self::chance::Chance;
+pub use self::cluster::{Cluster, free_port};
 pub use self::http::{Client, Reply, Request, with_query};
 pub use self::samples::{catalogue, import, resource, tenant};
 pub use self::scratch::Scratch;

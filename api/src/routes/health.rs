@@ -16,14 +16,14 @@ pub async fn check_liveness() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Answers 200 when the database answers and its schema is up to date.
+/// Answers 200 when the database answers, its schema is up to date and there is a connection to use; within a second.
 #[utoipa::path(tag = "operations", responses(
     (status = 200, description = "Ready", content_type = "text/plain", body = String),
-    (status = 503, description = "Not ready", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not ready; `errors` says what is wrong: `database`, `migrations` or `pool`", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/readyz")]
 pub async fn check_readiness(pharos: Data<Pharos>) -> Result<HttpResponse, Problem> {
-    pharos.check_readiness().await?;
+    pharos.check_readiness().await.map_err(Problem::not_ready)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .body("ready\n"))

@@ -10,6 +10,7 @@ pub mod collection_contents;
 pub mod collections;
 pub mod health;
 pub mod keys;
+pub mod monitoring;
 pub mod pages;
 pub mod resources;
 pub mod search;

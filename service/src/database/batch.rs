@@ -9,11 +9,13 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::error::DatabaseError;
 use super::joined;
 use super::observe::{self, Origin};
 use crate::error::Error;
@@ -33,12 +35,20 @@ struct Shared<I, O> {
     run: Box<Run<I, O>>,
     waiting: Mutex<Waiting<I, O>>,
     at_once: usize,
+    /// How long a call waits for its batch to begin.
+    patience: Duration,
     /// Where batches run; `None` when each call runs by itself where it is made.
     runtime: Option<Handle>,
 }
 
+struct Call<I, O> {
+    input: I,
+    reply: oneshot::Sender<Result<O, Error>>,
+    made: Instant,
+}
+
 struct Waiting<I, O> {
-    calls: VecDeque<(I, oneshot::Sender<Result<O, Error>>)>,
+    calls: VecDeque<Call<I, O>>,
     /// The request of the first call that waits: the batch's statements are attributed to it.
     origin: Option<Origin>,
     under_way: usize,
@@ -46,7 +56,12 @@ struct Waiting<I, O> {
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     /// `run` answers a batch, one result for each input in the same order; `at_once` batches may be under way.
-    pub(super) fn new<F, Fut>(runtime: Option<Handle>, at_once: usize, run: F) -> Self
+    pub(super) fn new<F, Fut>(
+        runtime: Option<Handle>,
+        at_once: usize,
+        patience: Duration,
+        run: F,
+    ) -> Self
     where
         F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Vec<Result<O, Error>>> + Send + 'static,
@@ -61,6 +76,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
                 run: Box::new(move |inputs| Box::pin(run(inputs))),
                 waiting: Mutex::new(waiting),
                 at_once,
+                patience,
                 runtime,
             }),
         }
@@ -81,7 +97,11 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
             if waiting.calls.is_empty() {
                 waiting.origin = observe::current();
             }
-            waiting.calls.push_back((input, reply));
+            waiting.calls.push_back(Call {
+                input,
+                reply,
+                made: Instant::now(),
+            });
             let start = waiting.under_way < self.shared.at_once;
             waiting.under_way += usize::from(start);
             start
@@ -98,21 +118,37 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
+    /// A call that has waited too long is told so.
+    fn in_time(&self, call: Call<I, O>) -> Option<(I, oneshot::Sender<Result<O, Error>>)> {
+        if call.made.elapsed() <= self.patience {
+            return Some((call.input, call.reply));
+        }
+        let late = DatabaseError::Busy("those before took too long".to_owned());
+        // The caller may have gone away.
+        let _ = call.reply.send(Err(late.into()));
+        None
+    }
+
     /// Runs batches until nobody waits.
     async fn drain(self: Arc<Self>) {
         loop {
-            let (origin, (inputs, replies)): (_, (Vec<I>, Vec<_>)) = {
+            let (origin, calls) = {
                 let mut waiting = self.waiting.lock();
                 if waiting.calls.is_empty() {
                     waiting.under_way -= 1;
                     return;
                 }
                 let length = waiting.calls.len().min(BATCH_LENGTH);
-                (
-                    waiting.origin.clone(),
-                    waiting.calls.drain(..length).unzip(),
-                )
+                let calls: Vec<_> = waiting.calls.drain(..length).collect();
+                (waiting.origin.clone(), calls)
             };
+            let (inputs, replies): (Vec<I>, Vec<_>) = calls
+                .into_iter()
+                .filter_map(|call| self.in_time(call))
+                .unzip();
+            if inputs.is_empty() {
+                continue;
+            }
             let work = (self.run)(inputs);
             let results = match origin {
                 Some(origin) => observe::attributed(origin, work).await,

@@ -5,6 +5,9 @@ use sea_orm::{DbErr, RuntimeErr, SqlxError};
 /// Marks a SQLite error that travels through SeaORM's error type: `sqlite:<extended code>:<message>`.
 pub(super) const SQLITE_ERROR_PREFIX: &str = "sqlite:";
 
+/// Marks that no connection could be had, on its way through SeaORM's error type.
+const REFUSED_PREFIX: &str = "no connection:";
+
 /// What went wrong in the database, in terms that a caller can act on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
@@ -20,7 +23,13 @@ pub enum DatabaseError {
     /// A statement ran longer than the statement timeout.
     #[error("a statement took too long: {0}")]
     Timeout(String),
-    /// Deadlock or serialization failure: the whole unit may be run again.
+    /// The connection broke before anything was stored: the same may be tried again.
+    #[error("the connection to the database broke: {0}")]
+    Lost(String),
+    /// The connection broke while a transaction was being committed: it may be stored or not.
+    #[error("it is not known whether this was stored: {0}")]
+    OutcomeUnknown(String),
+    /// Deadlock, serialization failure or a lock that did not come: the whole unit may be run again.
     #[error("concurrent transactions collided: {0}")]
     Collision(String),
     /// Something that the unit of work took for granted has changed: it may be done again with what is there now.
@@ -44,6 +53,8 @@ impl DatabaseError {
             self,
             Self::Busy(_)
                 | Self::Unavailable(_)
+                | Self::Lost(_)
+                | Self::OutcomeUnknown(_)
                 | Self::Full(_)
                 | Self::Timeout(_)
                 | Self::Collision(_)
@@ -58,15 +69,25 @@ impl DatabaseError {
     pub(crate) fn is_collision(&self) -> bool {
         matches!(self, Self::Collision(_))
     }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost(_))
+    }
 }
 
 impl From<DbErr> for DatabaseError {
     fn from(error: DbErr) -> Self {
         match &error {
             DbErr::ConnectionAcquire(_) => Self::Busy("every connection is in use".to_owned()),
-            DbErr::Conn(RuntimeErr::SqlxError(cause))
-            | DbErr::Exec(RuntimeErr::SqlxError(cause))
-            | DbErr::Query(RuntimeErr::SqlxError(cause)) => from_sqlx(cause),
+            DbErr::Conn(RuntimeErr::SqlxError(cause)) => from_sqlx(cause),
+            DbErr::Exec(RuntimeErr::SqlxError(cause))
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => match from_sqlx(cause) {
+                DatabaseError::Unavailable(text) => Self::Lost(text),
+                other => other,
+            },
+            DbErr::Conn(RuntimeErr::Internal(text)) if text.starts_with(REFUSED_PREFIX) => {
+                Self::Unavailable(text[REFUSED_PREFIX.len()..].to_owned())
+            }
             DbErr::Conn(RuntimeErr::Internal(text))
             | DbErr::Exec(RuntimeErr::Internal(text))
             | DbErr::Query(RuntimeErr::Internal(text)) => match parse_sqlite(text) {
@@ -101,6 +122,17 @@ pub(super) fn to_db_err(error: &rusqlite::Error) -> DbErr {
         other => other.to_string(),
     };
     DbErr::Query(RuntimeErr::Internal(text))
+}
+
+/// Wraps the failure to get a connection for its way through SeaORM.
+pub(super) fn to_connect_err(error: DatabaseError) -> DbErr {
+    match error {
+        DatabaseError::Busy(_) => DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout),
+        DatabaseError::Unavailable(text) => {
+            DbErr::Conn(RuntimeErr::Internal(format!("{REFUSED_PREFIX}{text}")))
+        }
+        other => DbErr::Conn(RuntimeErr::Internal(other.to_string())),
+    }
 }
 
 fn parse_sqlite(text: &str) -> Option<(i32, &str)> {
@@ -153,14 +185,14 @@ fn from_sqlx(error: &SqlxError) -> DatabaseError {
     match server.code().as_deref() {
         Some("23505") => DatabaseError::Duplicate(constraint()),
         Some("23503") => DatabaseError::ForeignKey(constraint()),
-        // serialization_failure, deadlock_detected
-        Some("40001" | "40P01") => DatabaseError::Collision(text),
+        // serialization_failure, deadlock_detected, lock_not_available
+        Some("40001" | "40P01" | "55P03") => DatabaseError::Collision(text),
         // Raised by the check of the authority files.
         Some("PH001") => DatabaseError::Outdated(text),
-        // query_canceled (statement timeout), lock_not_available
-        Some("57014" | "55P03") => DatabaseError::Timeout(text),
-        // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped
-        Some("57P01" | "57P02" | "57P03" | "57P04") => DatabaseError::Unavailable(text),
+        // query_canceled (statement timeout)
+        Some("57014") => DatabaseError::Timeout(text),
+        // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_in_transaction_session_timeout
+        Some("57P01" | "57P02" | "57P03" | "57P04" | "25P03") => DatabaseError::Unavailable(text),
         // too_many_connections
         Some("53300") => DatabaseError::Busy(text),
         // disk_full

@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 
 use super::error::DatabaseError;
 use super::observe::{self, Origin};
+use super::queued_write::{QueuedWrite, run_now};
 use super::row::Row;
 use super::sqlite_driver::SqliteConnection;
 use super::transaction::Transaction;
-use super::writer::{QueuedWrite, run_now};
 use crate::error::Error;
 
 /// How long the writer waits for the next piece: everybody else's writes wait with it.

@@ -121,7 +121,10 @@ impl Joined {
     /// The same on PostgreSQL, for SeaORM's entities.
     pub(super) async fn query_all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &*self.open.lock().await {
-            Open::Postgres(transaction) => transaction.query_all(statement).await,
+            Open::Postgres(transaction) => {
+                let rows = transaction.query_all(statement).await?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
             _ => Err(DbErr::Custom(
                 "the transaction of this request is lost".to_owned(),
             )),
@@ -167,10 +170,8 @@ impl JoinedWrites {
 
     pub(crate) async fn roll_back(self) {
         let open = std::mem::replace(&mut *self.joined.open.lock().await, Open::Lost);
-        if let Open::Postgres(transaction) = open
-            && let Err(error) = transaction.rollback().await
-        {
-            tracing::debug!(%error, "a transaction was not rolled back, but given up");
+        if let Open::Postgres(transaction) = open {
+            transaction.rollback().await;
         }
     }
 }

@@ -22,12 +22,9 @@ impl Database {
         }
         self.write(|transaction| async move {
             lock_schema(&transaction).await?;
-            Migrator::up(
-                transaction.executor().await.map_err(DatabaseError::from)?,
-                None,
-            )
-            .await
-            .map_err(DatabaseError::from)?;
+            Migrator::up(&transaction.connection(), None)
+                .await
+                .map_err(DatabaseError::from)?;
             Ok(())
         })
         .await
@@ -38,12 +35,9 @@ impl Database {
         let before = self.applied_migrations().await?.len();
         self.write(move |transaction| async move {
             lock_schema(&transaction).await?;
-            Migrator::down(
-                transaction.executor().await.map_err(DatabaseError::from)?,
-                Some(steps),
-            )
-            .await
-            .map_err(DatabaseError::from)?;
+            Migrator::down(&transaction.connection(), Some(steps))
+                .await
+                .map_err(DatabaseError::from)?;
             Ok(())
         })
         .await?;
@@ -90,10 +84,9 @@ impl Database {
 /// Waits until no other process changes the schema. SQLite's writer has that lock already.
 async fn lock_schema(transaction: &Transaction) -> Result<(), DatabaseError> {
     if transaction.get_database_backend() == DatabaseBackend::Postgres {
+        transaction.lift_time_limit().await?;
         transaction
-            .execute_unprepared(
-                "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7237120348)",
-            )
+            .execute_unprepared("SELECT pg_advisory_xact_lock(7237120348)")
             .await?;
     }
     Ok(())

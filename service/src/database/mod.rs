@@ -6,52 +6,65 @@
 mod batch;
 mod bulk;
 mod checkpointer;
+mod entity_reads;
 mod error;
 mod gathered;
 mod held_write;
 mod joined;
 mod migrate;
+mod monitor;
 pub mod observe;
 mod online;
 mod options;
 mod pending_lists;
+mod postgres_care;
+mod postgres_connect;
 mod postgres_driver;
+mod postgres_lent;
+mod postgres_pool;
 mod postgres_transaction;
 mod pour;
+mod queued_write;
 mod readers;
 mod row;
 mod scratch;
 mod sqlite_driver;
+mod sqlite_open;
 mod transaction;
+mod turn;
 mod url;
 mod writer;
+mod writer_counts;
 
 use std::future::Future;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, Value};
 
 pub use self::batch::Batcher;
 pub(crate) use self::bulk::{BulkInsert, ColumnType, Form};
 pub use self::error::DatabaseError;
 pub(crate) use self::joined::{JoinedWrites, apart};
 pub use self::migrate::MigrationStep;
+pub use self::monitor::{
+    DatabaseReport, GroupSize, PoolReport, PostgresReport, RouteReport, SlowStatementReport,
+    SqliteReport, StatementReport, TopStatement,
+};
 pub use self::options::DatabaseOptions;
+pub use self::postgres_pool::PoolState;
 pub use self::row::{Column, FromRow, Row};
 pub use self::scratch::ScratchDatabase;
 pub use self::transaction::Transaction;
 pub(crate) use self::transaction::{DeferredRow, Turn};
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 
-use self::checkpointer::Checkpointer;
 use self::observe::{Observer, StatementCounts};
 use self::postgres_driver::PostgresPool;
 use self::readers::Readers;
-use self::sqlite_driver::{Access, SqliteConnection};
+use self::sqlite_open::open_sqlite;
 use self::writer::Writer;
+pub use self::writer_counts::WriterState;
 use crate::error::Error;
 use crate::random::Random;
 
@@ -66,6 +79,8 @@ struct Inner {
     observer: Arc<Observer>,
     engine: Engine,
     indexes_json: bool,
+    /// How long anybody waits for their turn.
+    patience: Duration,
     runtime: tokio::runtime::Handle,
     pours: Arc<tokio::sync::Semaphore>,
 }
@@ -88,16 +103,21 @@ impl Database {
     ) -> Result<Self, DatabaseError> {
         let observer = Arc::new(Observer::new(options.slow_query_threshold));
         let engine = match url {
-            DatabaseUrl::Sqlite(target) => open_sqlite(target, options, &observer)?,
-            DatabaseUrl::Postgres(target) => Engine::Postgres(
-                PostgresPool::connect(target, options, Arc::clone(&observer), random).await?,
-            ),
+            DatabaseUrl::Sqlite(target) => open_sqlite(target, options, &observer)
+                .map(|(readers, writer)| Engine::Sqlite { readers, writer })?,
+            DatabaseUrl::Postgres(target) => Engine::Postgres(PostgresPool::connect(
+                target,
+                options,
+                Arc::clone(&observer),
+                random,
+            )?),
         };
         let inner = Inner {
             url: url.clone(),
             observer,
             engine,
             indexes_json: options.json_index,
+            patience: options.acquire_timeout,
             runtime: tokio::runtime::Handle::current(),
             pours: Arc::new(tokio::sync::Semaphore::new(pour::at_once(options))),
         };
@@ -157,6 +177,22 @@ impl Database {
     /// What has been observed since the start.
     pub fn statement_counts(&self) -> StatementCounts {
         self.inner.observer.counts()
+    }
+
+    /// The connections in use, and how they were waited for; on SQLite those for reading.
+    pub fn pool_state(&self) -> PoolState {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.state(),
+            Engine::Postgres(pool) => pool.state(),
+        }
+    }
+
+    /// What SQLite's writer has done since the start; nothing on PostgreSQL.
+    pub fn writer_state(&self) -> Option<WriterState> {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => Some(writer.counts().state()),
+            Engine::Postgres(_) => None,
+        }
     }
 
     /// A statement with bound values, in this database's own SQL.
@@ -282,6 +318,26 @@ impl Database {
         }
     }
 
+    /// Runs a unit that writes rows with keys of their own and nothing else; `constraint` is the name of their primary
+    /// key's. When the connection breaks while this is committed, it finds out whether it was stored.
+    pub(crate) async fn write_new<F, Fut>(
+        &self,
+        constraint: &'static str,
+        work: F,
+    ) -> Result<(), Error>
+    where
+        F: Fn(Transaction) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        if let Some(joined) = joined::current() {
+            return joined.write(&self.inner.engine, work).await;
+        }
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => writer.write(work).await,
+            Engine::Postgres(pool) => pool.write_new(constraint, work).await,
+        }
+    }
+
     /// How the database would run a reading statement, line by line in its own words.
     pub async fn explain(&self, mut statement: Statement) -> Result<Vec<String>, DatabaseError> {
         let (prefix, column) = match &self.inner.engine {
@@ -329,83 +385,8 @@ impl Database {
             Engine::Sqlite { .. } => None,
             Engine::Postgres(_) => Some(self.inner.runtime.clone()),
         };
-        Batcher::new(runtime, at_once, run)
+        Batcher::new(runtime, at_once, self.inner.patience, run)
     }
-}
-
-fn open_sqlite(
-    target: &SqliteTarget,
-    options: &DatabaseOptions,
-    observer: &Arc<Observer>,
-) -> Result<Engine, DatabaseError> {
-    let path = Path::new(&target.path);
-    if target.create
-        && let Some(folder) = path.parent()
-        && !folder.as_os_str().is_empty()
-    {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            DatabaseError::Unavailable(format!("cannot create {}: {error}", folder.display()))
-        })?;
-    }
-    let access = Access::Write {
-        create: target.create,
-    };
-    let open =
-        || SqliteConnection::open(path, access, options.acquire_timeout, Arc::clone(observer));
-    let connection = open()?;
-    let checkpointer = Checkpointer::start(open()?)?;
-    let readers = Readers::open(
-        path,
-        options.sqlite_readers,
-        options.acquire_timeout,
-        options.statement_timeout,
-        observer,
-    )?;
-    let writer = Writer::start(connection, checkpointer, options.acquire_timeout)?;
-    Ok(Engine::Sqlite {
-        readers: Arc::new(readers),
-        writer,
-    })
-}
-
-/// Reads through SeaORM's entities. Writing this way is refused: it would bypass the transaction.
-#[async_trait::async_trait]
-impl ConnectionTrait for Database {
-    fn get_database_backend(&self) -> DatabaseBackend {
-        self.backend()
-    }
-
-    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
-        Err(write_refused())
-    }
-
-    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
-        Err(write_refused())
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self.query_all_raw(statement).await?.into_iter().next())
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match &self.inner.engine {
-            Engine::Postgres(pool) => match joined::current().filter(|joined| joined.is_open()) {
-                Some(joined) => joined.query_all(statement).await,
-                None => pool.query_all(statement).await,
-            },
-            Engine::Sqlite { .. } => self
-                .fold(statement, |rows: &mut Vec<QueryResult>, row| {
-                    rows.push(sqlite_driver::to_query_result(row)?);
-                    Ok(())
-                })
-                .await
-                .map_err(|error| DbErr::Query(RuntimeErr::Internal(error.to_string()))),
-        }
-    }
-}
-
-fn write_refused() -> DbErr {
-    DbErr::Custom("writes go through Database::write".to_owned())
 }
 
 macro_rules! single_column {

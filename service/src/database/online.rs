@@ -11,11 +11,16 @@ impl Database {
         let Engine::Postgres(pool) = &self.inner.engine else {
             return Ok(());
         };
+        // On a connection of its own: its settings must not come back to the pool.
         let failed = |error: sea_orm::sqlx::Error| DatabaseError::Other(error.to_string());
-        let pool = pool.connection.get_postgres_connection_pool();
-        // Its settings must not come back to the pool.
-        let mut connection = pool.acquire().await.map_err(failed)?.detach();
-        for statement in ["SET statement_timeout = 0"]
+        let connector = &pool.pool.connector;
+        let mut connection = connector
+            .connect()
+            .await
+            .map_err(|error| connector.explain(&error))?;
+        // Behind a pooler no limit was set, and one that is set would stay.
+        let unlimited = (!connector.is_pooled()).then_some("SET statement_timeout = 0");
+        for statement in unlimited
             .into_iter()
             .chain(statements.iter().map(String::as_str))
         {

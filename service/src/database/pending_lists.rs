@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use super::postgres_pool::Pool;
 
 /// How long entries gather: the more there are, the less each costs.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -27,15 +28,17 @@ pub(super) struct PendingLists {
 }
 
 impl PendingLists {
-    pub(super) fn start(connection: DatabaseConnection) -> Self {
+    pub(super) fn start(pool: Arc<Pool>) -> Self {
         let written = Arc::new(Notify::new());
         let told = Arc::clone(&written);
         let task = tokio::spawn(async move {
             loop {
                 told.notified().await;
                 tokio::time::sleep(INTERVAL).await;
-                let clean = Statement::from_string(DatabaseBackend::Postgres, CLEAN);
-                if let Err(error) = connection.query_one_raw(clean).await {
+                let Ok(mut lent) = pool.acquire().await else {
+                    continue;
+                };
+                if let Err(error) = lent.simple(CLEAN, true).await {
                     tracing::debug!(%error, "pending lists were not emptied this time");
                 }
             }

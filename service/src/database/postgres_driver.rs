@@ -1,18 +1,23 @@
-//! PostgreSQL through SeaORM's own driver: the pool, and transactions that are run again after a collision.
+//! PostgreSQL: reads that are asked again when their connection breaks, and transactions that are run again after a
+//! collision or a lost connection.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement, StreamTrait,
-};
+use sea_orm::{DbErr, QueryResult, Statement};
+use tokio::sync::{Mutex, RwLock};
+use tokio::time::timeout;
 
-use super::error::DatabaseError;
+use super::error::{DatabaseError, to_connect_err};
 use super::observe::Observer;
 use super::options::DatabaseOptions;
 use super::pending_lists::PendingLists;
-use super::postgres_transaction::PostgresTransaction;
+use super::postgres_connect::Connector;
+use super::postgres_lent::Lent;
+use super::postgres_pool::{Pool, PoolState};
+use super::postgres_transaction::{PostgresTransaction, to_exec_err, to_query_err};
 use super::row::Row;
 use super::transaction::Transaction;
 use super::url::PostgresTarget;
@@ -22,64 +27,60 @@ use crate::random::Random;
 /// How often a whole unit is run when it collides with others.
 const ATTEMPTS: u32 = 5;
 
-/// A connection that idled this long is asked whether it still lives before it is used.
-const CHECK_AFTER_IDLING: Duration = Duration::from_secs(10);
+/// How long a unit waits while one that has collided runs alone; then it goes on beside it.
+const COMPANY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a unit that has collided waits until no other one runs; then it goes on beside those that do.
+const ALONE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long it then waits until no other one that has collided runs.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often something is asked again, or run again, because its connection broke.
+const LOST_ATTEMPTS: u32 = 20;
+
+/// How long the outcome of a write is looked for when the answer to its commit was lost.
+const RESOLVE_FOR: Duration = Duration::from_secs(5);
 
 /// The pool, and what its users need with it.
 pub(super) struct PostgresPool {
-    pub(super) connection: DatabaseConnection,
+    pub(super) pool: Arc<Pool>,
     pending_lists: PendingLists,
     pub(super) observer: Arc<Observer>,
     random: Arc<dyn Random>,
+    /// How often a unit was run again, or a read asked again.
+    repeats: AtomicU64,
+    /// Had by the one unit that runs again.
+    again: Mutex<()>,
+    /// Shared by units on their first attempt; had alone by the one that runs again.
+    company: RwLock<()>,
 }
 
 impl PostgresPool {
-    pub(super) async fn connect(
+    pub(super) fn connect(
         target: &PostgresTarget,
         options: &DatabaseOptions,
         observer: Arc<Observer>,
         random: Arc<dyn Random>,
     ) -> Result<Self, DatabaseError> {
-        let statement_timeout = options.statement_timeout.as_millis().to_string();
-        let mut connect = ConnectOptions::new(target.driver_url());
-        connect
-            .max_connections(options.max_connections)
-            .min_connections(options.min_connections.min(options.max_connections))
-            .acquire_timeout(options.acquire_timeout)
-            .connect_timeout(options.acquire_timeout)
-            .idle_timeout(options.idle_timeout)
-            .max_lifetime(options.max_lifetime)
-            .test_before_acquire(false)
-            .test_before_acquire_if_idle_for(CHECK_AFTER_IDLING)
-            .connect_lazy(true)
-            .sqlx_logging(false)
-            .map_sqlx_postgres_opts(move |driver| {
-                driver.application_name("pharos").options([
-                    ("statement_timeout", statement_timeout.as_str()),
-                    ("default_transaction_isolation", "read committed"),
-                    ("timezone", "UTC"),
-                ])
-            });
-        // The driver's own error would carry the URL with its password.
-        let connection = sea_orm::Database::connect(connect).await.map_err(|_| {
-            DatabaseError::Unavailable(format!(
-                "cannot set up a pool for {}",
-                super::url::DatabaseUrl::Postgres(target.clone())
-            ))
-        })?;
-        let pool = connection.get_postgres_connection_pool().clone();
-        let minimum = options.min_connections.min(options.max_connections);
-        tokio::spawn(async move {
-            // The least connections are opened beside the first requests, not in their way.
-            let opened = futures_util::future::join_all((0..minimum).map(|_| pool.acquire())).await;
-            drop(opened);
-        });
+        let connector = Connector::new(target, options.statement_timeout)?;
+        let pool = Pool::new(connector, options);
         Ok(Self {
-            pending_lists: PendingLists::start(connection.clone()),
-            connection,
+            pending_lists: PendingLists::start(Arc::clone(&pool)),
+            pool,
             observer,
             random,
+            repeats: AtomicU64::new(0),
+            again: Mutex::new(()),
+            company: RwLock::new(()),
         })
+    }
+
+    pub(super) fn state(&self) -> PoolState {
+        PoolState {
+            repeats: self.repeats.load(Ordering::Relaxed),
+            ..self.pool.state()
+        }
     }
 
     /// Folds the rows of a statement into a state while they arrive.
@@ -88,45 +89,127 @@ impl PostgresPool {
         S: Default,
         F: Fn(&mut S, &Row<'_>) -> Result<(), DatabaseError>,
     {
-        use futures_util::TryStreamExt;
-
-        let started = Instant::now();
-        let sql = statement.sql.clone();
-        let mut rows = self.connection.stream_raw(statement).await?;
-        let mut state = S::default();
-        let mut count = 0;
-        while let Some(row) = rows.try_next().await? {
-            count += 1;
-            step(&mut state, &Row::Postgres(&row))?;
+        let mut attempts = Attempts::new(self);
+        loop {
+            match self.fold_once(&statement, &step).await {
+                Err(error) if error.is_lost() && attempts.another().await => {}
+                result => return result,
+            }
         }
-        self.observer.record(&sql, started, count);
-        Ok(state)
+    }
+
+    async fn fold_once<S, F>(&self, statement: &Statement, step: &F) -> Result<S, DatabaseError>
+    where
+        S: Default,
+        F: Fn(&mut S, &Row<'_>) -> Result<(), DatabaseError>,
+    {
+        let mut lent = self.reader().await?;
+        let (started, mut count) = (Instant::now(), 0);
+        let mut state = S::default();
+        let mut refused = None;
+        let read = lent
+            .each_row(statement, |row| {
+                count += 1;
+                let row = QueryResult::from(row);
+                refused = step(&mut state, &Row::Postgres(&row)).err();
+                refused.is_none()
+            })
+            .await;
+        self.observer.record(&statement.sql, started, count);
+        read.map_err(to_query_err)?;
+        match refused {
+            Some(error) => Err(error),
+            None => self.done(lent).await.map(|()| state),
+        }
     }
 
     /// All rows, for SeaORM's entities.
     pub(super) async fn query_all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (sql, started) = (statement.sql.clone(), Instant::now());
-        let rows = self.connection.query_all_raw(statement).await?;
-        self.observer.record(&sql, started, rows.len() as u64);
-        Ok(rows)
+        let mut attempts = Attempts::new(self);
+        loop {
+            match self.query_once(&statement).await {
+                Err(error)
+                    if DatabaseError::from(error.clone()).is_lost() && attempts.another().await => {
+                }
+                result => return result,
+            }
+        }
     }
 
-    /// Runs a unit in a transaction of its own, again from the beginning when it collides with another one.
+    async fn query_once(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut lent = self.reader().await.map_err(to_connect_err)?;
+        let started = Instant::now();
+        let rows = lent.rows(statement, true).await;
+        let count = rows.as_ref().map_or(0, Vec::len);
+        self.observer.record(&statement.sql, started, count as u64);
+        let rows = rows.map_err(to_query_err)?;
+        self.done(lent).await.map_err(to_connect_err)?;
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+
+    /// How a statement would be run for values that are not known.
+    pub(super) async fn explain_generic(&self, sql: &str) -> Result<Vec<String>, DatabaseError> {
+        let values = vec!["NULL"; count_placeholders(sql)].join(", ");
+        let values = if values.is_empty() {
+            values
+        } else {
+            format!("({values})")
+        };
+        let mut lent = self.pool.acquire().await?;
+        lent.begin(false).await.map_err(to_exec_err)?;
+        let prepare = format!(
+            "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE pharos_explain AS {sql}"
+        );
+        lent.simple(&prepare, true).await.map_err(to_exec_err)?;
+        let explain = format!("EXPLAIN EXECUTE pharos_explain{values}");
+        let lines = lent.simple_rows(&explain).await;
+        let end = "ROLLBACK; DEALLOCATE pharos_explain";
+        lent.simple(end, true).await.map_err(to_exec_err)?;
+        lent.ended();
+        let lines = lines.map_err(to_query_err)?;
+        let lines = lines.into_iter().map(|row| {
+            QueryResult::from(row)
+                .try_get_by_index(0)
+                .map_err(DatabaseError::from)
+        });
+        lines.collect()
+    }
+
+    /// A connection on which a statement can run; behind a pooler that takes a transaction, which keeps its parts
+    /// together.
+    async fn reader(&self) -> Result<Lent, DatabaseError> {
+        let mut lent = self.pool.acquire().await?;
+        if self.pool.connector.is_pooled() {
+            lent.begin(true).await.map_err(to_exec_err)?;
+        }
+        Ok(lent)
+    }
+
+    async fn done(&self, mut lent: Lent) -> Result<(), DatabaseError> {
+        if self.pool.connector.is_pooled() {
+            lent.commit().await.map_err(to_exec_err)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a unit in a transaction of its own, again from the beginning when it collides with another one or loses its
+    /// connection before the end.
     pub(super) async fn write<T, F, Fut>(&self, work: F) -> Result<T, Error>
     where
         F: Fn(Transaction) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        self.repeated(|| async {
-            let (value, transaction) = self.write_once(None, &work).await?;
+        let work = &work;
+        self.repeated(|patient| async move {
+            let (value, transaction) = self.write_once(None, work, patient).await?;
             self.commit(transaction).await?;
             Ok(value)
         })
         .await
     }
 
-    /// Runs a unit in an open transaction, or in a new one, and leaves it open. A new one is begun again after a
-    /// collision.
+    /// Runs a unit in an open transaction, or in a new one, and leaves it open. A new one is begun again as often as
+    /// [`Self::write`] does it.
     pub(super) async fn write_open<T, F, Fut>(
         &self,
         transaction: Option<PostgresTransaction>,
@@ -137,52 +220,99 @@ impl PostgresPool {
         Fut: Future<Output = Result<T, Error>>,
     {
         match transaction {
-            Some(transaction) => self.write_once(Some(transaction), work).await,
-            None => self.repeated(|| self.write_once(None, work)).await,
+            Some(transaction) => self.write_once(Some(transaction), work, false).await,
+            None => {
+                self.repeated(|patient| self.write_once(None, work, patient))
+                    .await
+            }
         }
     }
 
     pub(super) async fn commit(&self, transaction: PostgresTransaction) -> Result<(), Error> {
-        transaction.commit().await.map_err(DatabaseError::from)?;
+        transaction.commit().await?;
         self.pending_lists.committed();
         Ok(())
     }
 
-    async fn repeated<T, Fut>(&self, run: impl Fn() -> Fut) -> Result<T, Error>
+    /// Units that lock the same rows in other orders wait for each other, and PostgreSQL takes a second to notice, for one
+    /// of them each time. So on its first attempt a unit waits for a lock for a short while only, and those that run again
+    /// do so one at a time, if it can be without company, and wait as long as they have to: whoever is in their way gives
+    /// way.
+    async fn repeated<T, Fut>(&self, run: impl Fn(bool) -> Fut) -> Result<T, Error>
     where
         Fut: Future<Output = Result<T, Error>>,
     {
         let mut attempt = 1;
+        let mut attempts = Attempts::new(self);
         loop {
-            match run().await {
+            let result = if attempt == 1 {
+                let _company = match self.company.try_read() {
+                    Ok(company) => Some(company),
+                    Err(_) => timeout(COMPANY_TIMEOUT, self.company.read()).await.ok(),
+                };
+                run(false).await
+            } else {
+                let _alone = timeout(ALONE_TIMEOUT, self.company.write()).await;
+                let turn = timeout(TURN_TIMEOUT, self.again.lock()).await;
+                run(turn.is_ok()).await
+            };
+            match result {
                 Err(Error::Database(error)) if error.is_collision() && attempt < ATTEMPTS => {
                     tracing::debug!(%error, attempt, "running a transaction again");
+                    self.repeats.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(self.backoff(attempt)).await;
                     attempt += 1;
                 }
+                Err(Error::Database(error)) if error.is_lost() && attempts.another().await => {}
                 result => return result,
             }
         }
+    }
+
+    /// Runs a unit that writes rows with keys of their own. When the answer to its commit is lost it is run again: if the
+    /// keys are taken then, which `constraint` tells, it was stored the first time.
+    pub(super) async fn write_new<F, Fut>(&self, constraint: &str, work: F) -> Result<(), Error>
+    where
+        F: Fn(Transaction) -> Fut,
+        Fut: Future<Output = Result<(), Error>>,
+    {
+        let unknown = match self.write(&work).await {
+            Err(Error::Database(error @ DatabaseError::OutcomeUnknown(_))) => error,
+            result => return result,
+        };
+        let until = Instant::now() + RESOLVE_FOR;
+        while Instant::now() < until && !self.pool.is_silent() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            match self.write(&work).await {
+                Ok(()) => return Ok(()),
+                Err(Error::Database(DatabaseError::Duplicate(name))) if name == constraint => {
+                    return Ok(());
+                }
+                Err(error) => tracing::debug!(%error, "the outcome of a write is still unknown"),
+            }
+        }
+        Err(unknown.into())
     }
 
     async fn write_once<T, F, Fut>(
         &self,
         transaction: Option<PostgresTransaction>,
         work: &F,
+        patient: bool,
     ) -> Result<(T, PostgresTransaction), Error>
     where
         F: Fn(Transaction) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
         let transaction = Transaction::on_postgres(transaction.unwrap_or_else(|| {
-            PostgresTransaction::new(self.connection.clone(), Arc::clone(&self.observer))
+            PostgresTransaction::new(Arc::clone(&self.pool), Arc::clone(&self.observer), patient)
         }));
         let result = work(transaction.clone()).await;
         let transaction = transaction.into_postgres()?;
         match result {
             Ok(value) => Ok((value, transaction)),
             Err(error) => {
-                transaction.rollback().await.map_err(DatabaseError::from)?;
+                transaction.rollback().await;
                 Err(error)
             }
         }
@@ -194,5 +324,48 @@ impl PostgresPool {
         self.random.fill(&mut bytes);
         let span = 10_000_u64 << (attempt - 1);
         Duration::from_micros(u64::from_le_bytes(bytes) % span)
+    }
+}
+
+/// The highest number after a `$`.
+fn count_placeholders(sql: &str) -> usize {
+    let numbers = sql.split('$').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        rest[..end.unwrap_or(rest.len())].parse().unwrap_or(0)
+    });
+    numbers.max().unwrap_or(0)
+}
+
+/// Counts attempts after lost connections, which end with the patience for a connection.
+struct Attempts<'p> {
+    pool: &'p PostgresPool,
+    until: Option<Instant>,
+    made: u32,
+}
+
+impl<'p> Attempts<'p> {
+    fn new(pool: &'p PostgresPool) -> Self {
+        Self {
+            pool,
+            until: None,
+            made: 0,
+        }
+    }
+
+    /// Whether there is another attempt; waits a little before all but the first.
+    async fn another(&mut self) -> bool {
+        let now = Instant::now();
+        let until = *self
+            .until
+            .get_or_insert(now + self.pool.pool.acquire_timeout);
+        if now >= until || self.made >= LOST_ATTEMPTS {
+            return false;
+        }
+        if self.made > 0 {
+            tokio::time::sleep(Duration::from_millis(5) * self.made).await;
+        }
+        self.made += 1;
+        self.pool.repeats.fetch_add(1, Ordering::Relaxed);
+        true
     }
 }

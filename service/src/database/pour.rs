@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::TryStreamExt;
-use sea_orm::{ConnectionTrait, Statement, StreamTrait, TransactionTrait};
+use sea_orm::{QueryResult, Statement};
 use tokio::sync::mpsc::Sender;
 
 use super::error::DatabaseError;
 use super::observe;
 use super::options::DatabaseOptions;
 use super::postgres_driver::PostgresPool;
+use super::postgres_transaction::{to_exec_err, to_query_err};
 use super::row::{FromRow, Row};
 use super::{Database, Engine};
 use crate::error::Error;
@@ -79,32 +79,33 @@ async fn from_postgres<T: FromRow>(
 ) -> Result<(), DatabaseError> {
     let started = Instant::now();
     let sql = statement.sql.clone();
-    let transaction = pool.connection.begin().await?;
-    // Its time is that of whoever takes the rows.
-    transaction
-        .execute_unprepared("SET LOCAL statement_timeout = 0")
-        .await?;
+    let mut lent = pool.pool.acquire().await?;
+    lent.begin(true).await.map_err(to_exec_err)?;
+    // Between two batches is the time of whoever takes them.
+    lent.simple("SET LOCAL idle_in_transaction_session_timeout = 0", true)
+        .await
+        .map_err(to_exec_err)?;
+    let mut declare = statement;
+    declare
+        .sql
+        .insert_str(0, "DECLARE pharos_pour NO SCROLL CURSOR FOR ");
+    lent.execute(&declare, true).await.map_err(to_exec_err)?;
+    let fetch = format!("FETCH {length} FROM pharos_pour");
     let mut count = 0;
-    {
-        let mut rows = transaction.stream_raw(statement).await?;
-        let mut batch = Vec::with_capacity(length);
-        while let Some(row) = rows.try_next().await? {
-            batch.push(T::from_row(&Row::Postgres(&row))?);
-            if batch.len() == length {
-                count += length as u64;
-                let full = std::mem::replace(&mut batch, Vec::with_capacity(length));
-                if sender.send(Ok(full)).await.is_err() {
-                    break;
-                }
-            }
-        }
+    loop {
+        let rows = lent.rows_once(&fetch).await.map_err(to_query_err)?;
+        let batch = rows
+            .into_iter()
+            .map(|row| T::from_row(&Row::Postgres(&QueryResult::from(row))))
+            .collect::<Result<Vec<T>, _>>()?;
         count += batch.len() as u64;
-        if !batch.is_empty() {
-            // Whether it is taken makes no difference any more.
-            let _ = sender.send(Ok(batch)).await;
+        let last = batch.len() < length;
+        let taken = batch.is_empty() || sender.send(Ok(batch)).await.is_ok();
+        if last || !taken {
+            break;
         }
     }
-    transaction.rollback().await?;
+    lent.rollback().await;
     pool.observer.record(&sql, started, count);
     Ok(())
 }

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use sea_orm::Statement;
 
 use super::error::DatabaseError;
 use super::observe::{self, Observer};
+use super::postgres_pool::PoolState;
 use super::row::Row;
 use super::sqlite_driver::{Access, SqliteConnection};
 
@@ -24,6 +26,14 @@ pub(super) struct Readers {
     observer: Arc<Observer>,
     acquire_timeout: Duration,
     statement_timeout: Duration,
+    maximum: usize,
+    waiting: AtomicU64,
+    waits: AtomicU64,
+    wait_microseconds: AtomicU64,
+    timeouts: AtomicU64,
+    began: Instant,
+    /// Seconds after `began`, and one.
+    warned_at: AtomicU64,
 }
 
 impl Readers {
@@ -46,6 +56,13 @@ impl Readers {
             observer: Arc::clone(observer),
             acquire_timeout,
             statement_timeout,
+            maximum: count,
+            waiting: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
+            wait_microseconds: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
+            began: Instant::now(),
+            warned_at: AtomicU64::new(0),
         })
     }
 
@@ -94,17 +111,59 @@ impl Readers {
 
     fn take(&self) -> Result<SqliteConnection, DatabaseError> {
         let mut idle = self.idle.lock();
-        loop {
-            if let Some(connection) = idle.pop() {
-                return Ok(connection);
+        if let Some(connection) = idle.pop() {
+            return Ok(connection);
+        }
+        self.warn_when_used_up();
+        let began = Instant::now();
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let until = began + self.acquire_timeout;
+        let found = loop {
+            let late = self.returned.wait_until(&mut idle, until).timed_out();
+            match idle.pop() {
+                Some(connection) => break Some(connection),
+                None if late => break None,
+                None => {}
             }
-            if self
-                .returned
-                .wait_for(&mut idle, self.acquire_timeout)
-                .timed_out()
-            {
-                return Err(DatabaseError::Busy("every reader is in use".to_owned()));
-            }
+        };
+        drop(idle);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.wait_microseconds.fetch_add(waited, Ordering::Relaxed);
+        found.ok_or_else(|| {
+            self.timeouts.fetch_add(1, Ordering::Relaxed);
+            DatabaseError::Busy("every reader is in use".to_owned())
+        })
+    }
+
+    /// At most once a minute.
+    fn warn_when_used_up(&self) {
+        let now = self.began.elapsed().as_secs() + 1;
+        let before = self.warned_at.load(Ordering::Relaxed);
+        let due = before == 0 || now >= before + 60;
+        if due && self.warned_at.swap(now, Ordering::Relaxed) == before {
+            tracing::warn!(
+                maximum = self.maximum,
+                "every reading connection is in use: look for slow statements, or raise PHAROS_WORKERS if this lasts"
+            );
+        }
+    }
+
+    pub(super) fn state(&self) -> PoolState {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let idle = self.idle.lock().len();
+        PoolState {
+            maximum: self.maximum as u64,
+            idle: idle as u64,
+            in_use: (self.maximum - idle) as u64,
+            waiting: read(&self.waiting),
+            waits: read(&self.waits),
+            wait_microseconds: read(&self.wait_microseconds),
+            timeouts: read(&self.timeouts),
+            opened: self.maximum as u64,
+            lost: 0,
+            repeats: 0,
         }
     }
 

@@ -1,10 +1,12 @@
 //! A database for a while: empty, of the same kind as another, and removed again.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use sea_orm::sqlx::{AssertSqlSafe, Connection, Error, Executor};
 
 use super::error::DatabaseError;
+use super::postgres_connect::Connector;
 use super::url::{DatabaseUrl, PostgresTarget, SqliteTarget};
 use crate::random::Random;
 
@@ -48,7 +50,7 @@ impl ScratchDatabase {
             }
             DatabaseUrl::Postgres(target) => {
                 let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
-                connect(target).await?.execute_unprepared(&create).await?;
+                run(target, &create).await?;
                 let mut own = target.clone();
                 own.database.clone_from(&name);
                 Ok(Self {
@@ -71,21 +73,21 @@ impl ScratchDatabase {
             }),
             Place::Server(target, name) => {
                 let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                connect(&target).await?.execute_unprepared(&drop).await?;
-                Ok(())
+                run(&target, &drop).await
             }
         }
     }
 }
 
-async fn connect(target: &PostgresTarget) -> Result<DatabaseConnection, DatabaseError> {
-    let mut options = ConnectOptions::new(target.driver_url());
-    options.max_connections(1).sqlx_logging(false);
-    // The driver's own error would carry the URL with its password.
-    sea_orm::Database::connect(options).await.map_err(|_| {
-        DatabaseError::Unavailable(format!(
-            "{} does not answer: is the server there, and does it take this user and password?",
-            DatabaseUrl::Postgres(target.clone())
-        ))
-    })
+/// Runs one statement on a connection of its own.
+async fn run(target: &PostgresTarget, sql: &str) -> Result<(), DatabaseError> {
+    let connector = Connector::new(target, Duration::ZERO)?;
+    let refused = |error: Error| connector.explain(&error);
+    let mut connection = connector.connect().await.map_err(refused)?;
+    let failed = |error: Error| DatabaseError::Other(error.to_string());
+    connection
+        .execute(AssertSqlSafe(sql))
+        .await
+        .map_err(failed)?;
+    connection.close().await.map_err(failed)
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseConnectionType, DatabaseExecutor,
-    DbErr, ExecResult, IntoDatabaseExecutor, ProxyDatabaseConnection, QueryResult, Statement,
-    Value,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseConnectionType, DbErr,
+    ExecResult, ProxyDatabaseConnection, ProxyDatabaseTrait, ProxyExecResult, ProxyRow,
+    QueryResult, Statement, Value,
 };
 
 use super::bulk::BulkInsert;
 use super::error::DatabaseError;
-use super::postgres_transaction::PostgresTransaction;
+use super::postgres_transaction::{PostgresTransaction, to_proxy_row};
 use super::sqlite_driver::SqliteConnection;
 
 /// An open transaction. It ends when the unit of work that was given it returns; do not keep a clone.
@@ -74,11 +74,7 @@ enum Inner {
 
 impl Transaction {
     pub(super) fn on_sqlite(connection: Arc<SqliteConnection>, deferred: Deferred) -> Self {
-        let proxy = ProxyDatabaseConnection::new(
-            DatabaseBackend::Sqlite,
-            Arc::new(Box::new(SharedConnection(connection))),
-        );
-        let connection = DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into();
+        let connection = proxy(DatabaseBackend::Sqlite, SharedConnection(connection));
         Self {
             inner: Arc::new(Inner::Sqlite(connection, deferred)),
         }
@@ -141,12 +137,20 @@ impl Transaction {
         }
     }
 
-    /// For SeaORM's schema manager.
-    pub(crate) async fn executor(&self) -> Result<DatabaseExecutor<'_>, DbErr> {
-        Ok(match &*self.inner {
-            Inner::Sqlite(connection, _) => connection.into_database_executor(),
-            Inner::Postgres(transaction) => transaction.begun().await?.into_database_executor(),
-        })
+    /// For SeaORM's schema manager; to be dropped before the unit ends.
+    pub(crate) fn connection(&self) -> DatabaseConnection {
+        match &*self.inner {
+            Inner::Sqlite(connection, _) => connection.clone(),
+            Inner::Postgres(_) => proxy(DatabaseBackend::Postgres, self.clone()),
+        }
+    }
+
+    /// Lets the statements of this transaction take as long as they need.
+    pub(crate) async fn lift_time_limit(&self) -> Result<(), DbErr> {
+        match &*self.inner {
+            Inner::Sqlite(..) => Ok(()),
+            Inner::Postgres(transaction) => transaction.lift_time_limit().await,
+        }
     }
 
     /// Waits until no other transaction changes this; it comes before anything is read that is to stay true.
@@ -163,9 +167,10 @@ impl Transaction {
         match &*self.inner {
             Inner::Sqlite(..) => Ok(()),
             Inner::Postgres(transaction) => transaction
-                .begun()
-                .await?
-                .execute_unprepared(&format!("SELECT {lock}({})", turn.number()))
+                .simple(&format!(
+                    "SET LOCAL lock_timeout = 0; SELECT {lock}({})",
+                    turn.number()
+                ))
                 .await
                 .map(|_| ()),
         }
@@ -184,31 +189,60 @@ impl ConnectionTrait for Transaction {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.execute_raw(statement).await,
-            Inner::Postgres(transaction) => transaction.execute(statement).await,
+            Inner::Postgres(transaction) => Ok(transaction.execute(statement).await?.into()),
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.execute_unprepared(sql).await,
-            Inner::Postgres(transaction) => {
-                transaction.begun().await?.execute_unprepared(sql).await
-            }
+            Inner::Postgres(transaction) => Ok(transaction.simple(sql).await?.into()),
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.query_one_raw(statement).await,
-            Inner::Postgres(transaction) => transaction.query_one(statement).await,
+            Inner::Postgres(transaction) => {
+                let rows = transaction.query_all(statement).await?;
+                Ok(rows.into_iter().next().map(QueryResult::from))
+            }
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &*self.inner {
             Inner::Sqlite(connection, _) => connection.query_all_raw(statement).await,
-            Inner::Postgres(transaction) => transaction.query_all(statement).await,
+            Inner::Postgres(transaction) => {
+                let rows = transaction.query_all(statement).await?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
         }
+    }
+}
+
+fn proxy(backend: DatabaseBackend, to: impl ProxyDatabaseTrait + 'static) -> DatabaseConnection {
+    let proxy = ProxyDatabaseConnection::new(backend, Arc::new(Box::new(to)));
+    DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into()
+}
+
+/// A PostgreSQL transaction as a connection: what is begun or committed on it stays inside.
+#[async_trait::async_trait]
+impl ProxyDatabaseTrait for Transaction {
+    async fn query(&self, statement: Statement) -> Result<Vec<ProxyRow>, DbErr> {
+        let Inner::Postgres(transaction) = &*self.inner else {
+            return Err(DbErr::Custom("not on PostgreSQL".to_owned()));
+        };
+        let rows = transaction.query_all(statement).await?;
+        rows.iter().map(to_proxy_row).collect()
+    }
+
+    async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
+        let result = match &statement.values {
+            None => self.execute_unprepared(&statement.sql).await?,
+            Some(_) => self.execute_raw(statement).await?,
+        };
+        Ok(ProxyExecResult::new(0, result.rows_affected()))
     }
 }
 
@@ -217,12 +251,12 @@ impl ConnectionTrait for Transaction {
 struct SharedConnection(Arc<SqliteConnection>);
 
 #[async_trait::async_trait]
-impl sea_orm::ProxyDatabaseTrait for SharedConnection {
-    async fn query(&self, statement: Statement) -> Result<Vec<sea_orm::ProxyRow>, DbErr> {
-        sea_orm::ProxyDatabaseTrait::query(&*self.0, statement).await
+impl ProxyDatabaseTrait for SharedConnection {
+    async fn query(&self, statement: Statement) -> Result<Vec<ProxyRow>, DbErr> {
+        ProxyDatabaseTrait::query(&*self.0, statement).await
     }
 
-    async fn execute(&self, statement: Statement) -> Result<sea_orm::ProxyExecResult, DbErr> {
-        sea_orm::ProxyDatabaseTrait::execute(&*self.0, statement).await
+    async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
+        ProxyDatabaseTrait::execute(&*self.0, statement).await
     }
 }

@@ -259,6 +259,14 @@ impl PostgresTarget {
         url
     }
 
+    /// The value of a parameter that the URL has.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let mut latest_first = self.parameters.iter().rev();
+        latest_first
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
     fn location(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)

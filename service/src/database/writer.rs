@@ -9,21 +9,23 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use sea_orm::{DatabaseBackend, Statement, Value};
 use tokio::sync::oneshot;
 
 use super::checkpointer::{Checkpointer, checkpoint};
 use super::error::DatabaseError;
 use super::held_write::HeldWrite;
-use super::observe::{self, Origin};
+use super::observe;
+use super::queued_write::{QueuedWrite, Unit};
 use super::sqlite_driver::SqliteConnection;
 use super::transaction::{Deferred, DeferredRow, Transaction};
+use super::turn::{PAUSE, Turn};
+use super::writer_counts::WriterCounts;
 use crate::error::Error;
 
 /// How many writes may wait; the next one is told that the database is busy.
@@ -41,87 +43,11 @@ const CAREFUL_GROUPS: u32 = 50;
 /// After this time without a write the log is checkpointed.
 const CHECKPOINT_WHEN_IDLE: Duration = Duration::from_millis(500);
 
-/// A write in the queue, its type erased.
-pub(super) trait QueuedWrite: Send {
-    /// Runs the unit and keeps its result; tells whether it succeeded.
-    fn run(&mut self, transaction: Transaction) -> bool;
-
-    /// Hands the kept result to the caller.
-    fn acknowledge(self: Box<Self>);
-
-    /// Tells the caller that the unit could not be made durable.
-    fn fail(self: Box<Self>, error: DatabaseError);
-
-    fn queued_at(&self) -> Instant;
-
-    /// Whether it cannot run again, so that no other write's failure may undo it.
-    fn runs_once(&self) -> bool {
-        false
-    }
-}
-
-struct Unit<T, F> {
-    work: F,
-    result: Option<Result<T, Error>>,
-    reply: oneshot::Sender<Result<T, Error>>,
-    queued_at: Instant,
-    origin: Option<Origin>,
-}
-
-impl<T, F, Fut> QueuedWrite for Unit<T, F>
-where
-    T: Send,
-    F: Fn(Transaction) -> Fut + Send,
-    Fut: Future<Output = Result<T, Error>>,
-{
-    fn run(&mut self, transaction: Transaction) -> bool {
-        let result = run_now(self.origin.clone(), || (self.work)(transaction));
-        let succeeded = result.is_ok();
-        self.result = Some(result);
-        succeeded
-    }
-
-    fn acknowledge(self: Box<Self>) {
-        let result = self
-            .result
-            .unwrap_or_else(|| Err(Error::Internal("a write was not run".to_owned())));
-        // The caller may have gone away; the write stands all the same.
-        let _ = self.reply.send(result);
-    }
-
-    fn fail(self: Box<Self>, error: DatabaseError) {
-        let _ = self.reply.send(Err(error.into()));
-    }
-
-    fn queued_at(&self) -> Instant {
-        self.queued_at
-    }
-}
-
-/// Runs a unit to its end on this thread.
-pub(super) fn run_now<T, Fut>(
-    origin: Option<Origin>,
-    work: impl FnOnce() -> Fut,
-) -> Result<T, Error>
-where
-    Fut: Future<Output = Result<T, Error>>,
-{
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        observe::sync_attributed(origin, || work().now_or_never())
-    }));
-    match outcome {
-        Ok(Some(result)) => result,
-        Ok(None) => Err(Error::Internal(
-            "a write waited for something other than its transaction".to_owned(),
-        )),
-        Err(_) => Err(Error::Internal("a write panicked".to_owned())),
-    }
-}
-
 /// The writer's thread, seen from outside.
 pub(super) struct Writer {
     queue: SyncSender<Box<dyn QueuedWrite>>,
     connection: Arc<SqliteConnection>,
+    counts: Arc<WriterCounts>,
 }
 
 impl Writer {
@@ -129,17 +55,32 @@ impl Writer {
     pub(super) fn start(
         connection: SqliteConnection,
         checkpointer: Checkpointer,
+        turn: Turn,
         acquire_timeout: Duration,
     ) -> Result<Self, DatabaseError> {
         let (queue, receiver) = sync_channel(QUEUE_LENGTH);
         connection.wait_for_locks(acquire_timeout)?;
         let connection = Arc::new(connection);
-        let group = Group::new(Arc::clone(&connection), acquire_timeout);
+        let counts = Arc::new(WriterCounts::default());
+        let group = Group::new(
+            Arc::clone(&connection),
+            turn,
+            Arc::clone(&counts),
+            acquire_timeout,
+        );
         std::thread::Builder::new()
             .name("pharos-writer".to_owned())
             .spawn(move || group.serve(&receiver, checkpointer))
             .map_err(|error| DatabaseError::Other(format!("cannot start the writer: {error}")))?;
-        Ok(Self { queue, connection })
+        Ok(Self {
+            queue,
+            connection,
+            counts,
+        })
+    }
+
+    pub(super) fn counts(&self) -> &WriterCounts {
+        &self.counts
     }
 
     /// Queues a unit and waits until it is on disk or has failed.
@@ -171,10 +112,17 @@ impl Writer {
     }
 
     fn enqueue(&self, unit: Box<dyn QueuedWrite>) -> Result<(), DatabaseError> {
-        self.queue.try_send(unit).map_err(|error| match error {
-            TrySendError::Full(_) => DatabaseError::Busy("the writer's queue is full".to_owned()),
-            TrySendError::Disconnected(_) => {
-                DatabaseError::Unavailable("the writer has stopped".to_owned())
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queue.try_send(unit).map_err(|error| {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => {
+                    self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                    DatabaseError::Busy("the writer's queue is full".to_owned())
+                }
+                TrySendError::Disconnected(_) => {
+                    DatabaseError::Unavailable("the writer has stopped".to_owned())
+                }
             }
         })
     }
@@ -184,22 +132,68 @@ struct Group {
     connection: Arc<SqliteConnection>,
     transaction: Transaction,
     deferred: Deferred,
+    turn: Turn,
+    counts: Arc<WriterCounts>,
     acquire_timeout: Duration,
     /// How many of the next groups run with savepoints.
     careful: Cell<u32>,
 }
 
 impl Group {
-    fn new(connection: Arc<SqliteConnection>, acquire_timeout: Duration) -> Self {
+    fn new(
+        connection: Arc<SqliteConnection>,
+        turn: Turn,
+        counts: Arc<WriterCounts>,
+        acquire_timeout: Duration,
+    ) -> Self {
         let deferred = Deferred::default();
         let transaction = Transaction::on_sqlite(Arc::clone(&connection), Arc::clone(&deferred));
         Self {
             connection,
             transaction,
             deferred,
+            turn,
+            counts,
             acquire_timeout,
             careful: Cell::new(0),
         }
+    }
+
+    fn refuse(&self, unit: Box<dyn QueuedWrite>, error: DatabaseError) {
+        self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        unit.fail(error);
+    }
+
+    /// Begins a transaction when it is this process's turn.
+    fn begin(&self) -> Result<(), DatabaseError> {
+        let began = Instant::now();
+        let until = began + self.acquire_timeout;
+        if !self.turn.take(until) {
+            return Err(DatabaseError::Busy(
+                "another process writes all the time".to_owned(),
+            ));
+        }
+        self.connection.wait_for_locks(Duration::ZERO)?;
+        let mut waited = false;
+        let result = loop {
+            match self.connection.control("BEGIN IMMEDIATE") {
+                Err(DatabaseError::Busy(_)) if Instant::now() < until => {
+                    waited = true;
+                    std::thread::sleep(PAUSE);
+                }
+                result => break result,
+            }
+        };
+        self.turn.give_up();
+        self.connection.wait_for_locks(self.acquire_timeout)?;
+        if waited {
+            let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.counts.lock_waits.fetch_add(1, Ordering::Relaxed);
+            self.counts
+                .lock_wait_microseconds
+                .fetch_add(waited, Ordering::Relaxed);
+        }
+        result
     }
 
     fn serve(&self, queue: &Receiver<Box<dyn QueuedWrite>>, mut checkpointer: Checkpointer) {
@@ -223,12 +217,14 @@ impl Group {
     }
 
     fn serve_group(&self, first: Box<dyn QueuedWrite>, queue: &Receiver<Box<dyn QueuedWrite>>) {
+        self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
         if first.queued_at().elapsed() > self.acquire_timeout {
-            first.fail(DatabaseError::Busy("the writer is behind".to_owned()));
+            let late = DatabaseError::Busy("the writer is behind".to_owned());
+            self.refuse(first, late);
             return;
         }
-        if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
-            first.fail(error);
+        if let Err(error) = self.begin() {
+            self.refuse(first, error);
             return;
         }
         let started = Instant::now();
@@ -238,7 +234,8 @@ impl Group {
         let mut next = Some(first);
         while let Some(mut unit) = next {
             if unit.queued_at().elapsed() > self.acquire_timeout {
-                unit.fail(DatabaseError::Busy("the writer is behind".to_owned()));
+                let late = DatabaseError::Busy("the writer is behind".to_owned());
+                self.refuse(unit, late);
             } else {
                 // What is there already either succeeded or changed nothing.
                 careful |= unit.runs_once();
@@ -256,11 +253,15 @@ impl Group {
             }
             let full = group.len() >= GROUP_LENGTH || started.elapsed() >= GROUP_TIME;
             next = if full { None } else { queue.try_recv().ok() };
+            if next.is_some() {
+                self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
         }
         self.commit_group(group);
     }
 
     fn commit_group(&self, group: Vec<Box<dyn QueuedWrite>>) {
+        self.counts.group(group.len());
         match self.commit() {
             Ok(()) => group.into_iter().for_each(|unit| unit.acknowledge()),
             Err(error) => {
@@ -286,9 +287,9 @@ impl Group {
     fn run_again(&self, mut group: Vec<Box<dyn QueuedWrite>>) {
         self.careful.set(CAREFUL_GROUPS);
         self.roll_back();
-        if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
+        if let Err(error) = self.begin() {
             for unit in group {
-                unit.fail(error.clone());
+                self.refuse(unit, error.clone());
             }
             return;
         }
@@ -326,8 +327,9 @@ impl Group {
     /// After a lost transaction: every unit again, each in a transaction of its own.
     fn run_one_by_one(&self, group: Vec<Box<dyn QueuedWrite>>) {
         self.roll_back();
+        self.counts.lost_groups.fetch_add(1, Ordering::Relaxed);
         for mut unit in group {
-            let result = self.connection.control("BEGIN IMMEDIATE").and_then(|()| {
+            let result = self.begin().and_then(|()| {
                 if unit.run(self.transaction.clone()) {
                     self.commit()
                 } else {

@@ -7,9 +7,9 @@ use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::{Expr, Func, Query};
 use uuid::Uuid;
 
-use super::RESOURCES;
 use super::fields::ResourceFields;
 use super::resources::{Creator, NewResource};
+use super::{RESOURCES, citations};
 use crate::Pharos;
 use crate::accounts::Actor;
 use crate::database::DatabaseError;
@@ -37,7 +37,8 @@ impl Pharos {
             search: Arc::clone(&self.search),
             authorities: Arc::clone(&self.authorities),
         };
-        let written = creator.insert_each(new).await;
+        // Boxed, since it is deep inside of what streams.
+        let written = Box::pin(creator.insert_each(new)).await;
         written
             .into_iter()
             .map(|result| result.map(|resource| resource.id))
@@ -69,7 +70,7 @@ impl Pharos {
             .take();
         let delete = Query::delete()
             .from_table(Entity)
-            .and_where(condition)
+            .and_where(condition.clone())
             .take();
         let count = Arc::new(self.database.build(&count));
         let delete = Arc::new(self.database.build(&delete));
@@ -77,6 +78,7 @@ impl Pharos {
         self.database
             .write(move |transaction| {
                 let (count, delete) = (Arc::clone(&count), Arc::clone(&delete));
+                let leaving = condition.clone();
                 async move {
                     let found = transaction
                         .query_one_raw((*count).clone())
@@ -90,6 +92,7 @@ impl Pharos {
                     search::forget_old_removals(&transaction, now)
                         .await
                         .map_err(DatabaseError::from)?;
+                    citations::forget_targets(&transaction, leaving, now).await?;
                     let deleted = transaction
                         .execute_raw((*delete).clone())
                         .await

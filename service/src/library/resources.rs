@@ -151,13 +151,16 @@ impl Creator {
                 }
             }
             let search = Arc::clone(&self.search);
-            self.database.write(move |transaction| {
-                let (search, batch) = (Arc::clone(&search), Arc::clone(&batch));
-                async move {
-                    insert_all(&transaction, &*search, &batch).await?;
-                    Ok(batch.iter().map(|new| Arc::clone(&new.resource)).collect())
-                }
-            })
+            let stored = batch.iter().map(|new| Arc::clone(&new.resource)).collect();
+            async move {
+                self.database
+                    .write_new("resources_pkey", move |transaction| {
+                        let (search, batch) = (Arc::clone(&search), Arc::clone(&batch));
+                        async move { insert_all(&transaction, &*search, &batch).await }
+                    })
+                    .await?;
+                Ok(stored)
+            }
         })
         .await
     }
@@ -293,7 +296,8 @@ impl Pharos {
                     search::forget_old_removals(&transaction, now)
                         .await
                         .map_err(DatabaseError::from)?;
-                    citations::forget_target(&transaction, id, now).await?;
+                    let leaving = Expr::col((Entity, Column::Id)).eq(id);
+                    citations::forget_targets(&transaction, leaving, now).await?;
                     // Its document goes with it, and a trigger tells those who follow the changes.
                     Entity::delete_by_id(id)
                         .exec(&transaction)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entity::citations::{ActiveModel, Column, Entity, Model};
 use entity::{resource_identifiers, resources};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
@@ -106,18 +106,26 @@ impl Pharos {
     }
 }
 
-/// Takes a resource that is about to go out of the citations that name it. The database would do so by itself, but its
+/// Takes resources that are about to go out of the citations that name them. The database would do so by itself, but its
 /// triggers would give them a time of its own clock.
-pub(crate) async fn forget_target(
+pub(crate) async fn forget_targets(
     transaction: &Transaction,
-    resource_id: Uuid,
+    leaving: Expr,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     Entity::update_many()
         .col_expr(Column::CitedId, Expr::val(None::<Uuid>))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::val(now))
-        .filter(Column::CitedId.eq(resource_id))
+        .filter(
+            Column::CitedId.in_subquery(
+                Query::select()
+                    .column((resources::Entity, resources::Column::Id))
+                    .from(resources::Entity)
+                    .and_where(leaving)
+                    .take(),
+            ),
+        )
         .exec(transaction)
         .await
         .map_err(DatabaseError::from)?;

@@ -28,7 +28,7 @@ use crate::time::rfc3339;
 pub use self::importance::{ComputedImportance, Importance};
 pub use self::reading::Direction;
 
-pub(crate) use self::changes::forget_target;
+pub(crate) use self::changes::forget_targets;
 pub(crate) use self::keys::{insert_keys, replace_keys};
 
 /// Characters of an identifier at most.
