@@ -734,7 +734,7 @@ async fn annotations_are_exported_as_json_and_as_markdown(world: World) {
             .send()
             .await;
         reply.problem(405, "method_not_allowed");
-        assert_eq!(reply.header("allow"), Some("GET"));
+        assert_eq!(reply.header("allow"), Some("GET, HEAD"));
     }
 
     // More than a page.

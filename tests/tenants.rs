@@ -17,6 +17,9 @@ enum Whose {
     Everybodys,
     /// The caller's, and nobody else's: tested below.
     Own,
+    /// The owner's and theirs whom the owner shares it with: tested by
+    /// `nobody_sees_or_changes_what_is_not_theirs` in `collections.rs` and in `annotations.rs`.
+    Shared,
     /// An admin's: nobody else gets anywhere.
     Admins,
 }
@@ -35,6 +38,63 @@ const OPERATIONS: &[(&str, Whose)] = &[
     ("delete_resource", Whose::Everybodys),
     ("search_library", Whose::Everybodys),
     ("suggest_completions", Whose::Everybodys),
+    ("list_annotations", Whose::Shared),
+    ("export_annotations", Whose::Shared),
+    ("find_annotation", Whose::Shared),
+    ("delete_annotation", Whose::Shared),
+    ("patch_annotation", Whose::Shared),
+    ("list_authorities", Whose::Everybodys),
+    ("create_authority", Whose::Everybodys),
+    ("find_authority", Whose::Everybodys),
+    ("delete_authority", Whose::Everybodys),
+    ("patch_authority", Whose::Everybodys),
+    ("merge_authority", Whose::Everybodys),
+    ("list_citations", Whose::Everybodys),
+    ("list_importance", Whose::Everybodys),
+    ("compute_importance", Whose::Everybodys),
+    ("find_citation", Whose::Everybodys),
+    ("delete_citation", Whose::Everybodys),
+    ("patch_citation", Whose::Everybodys),
+    ("list_classification_codes", Whose::Everybodys),
+    ("create_classification_code", Whose::Everybodys),
+    ("import_classification_codes", Whose::Everybodys),
+    ("find_classification_code", Whose::Everybodys),
+    ("delete_classification_code", Whose::Everybodys),
+    ("patch_classification_code", Whose::Everybodys),
+    ("list_collections", Whose::Shared),
+    ("create_collection", Whose::Shared),
+    ("find_collection", Whose::Shared),
+    ("delete_collection", Whose::Shared),
+    ("patch_collection", Whose::Shared),
+    ("list_members", Whose::Shared),
+    ("put_member", Whose::Shared),
+    ("delete_member", Whose::Shared),
+    ("list_collection_resources", Whose::Shared),
+    ("add_collection_resources", Whose::Shared),
+    ("remove_collection_resources", Whose::Shared),
+    ("put_collection_resource", Whose::Shared),
+    ("remove_collection_resource", Whose::Shared),
+    ("monitor_database", Whose::Admins),
+    ("list_slow_queries", Whose::Admins),
+    ("list_resource_annotations", Whose::Shared),
+    ("create_annotation", Whose::Shared),
+    ("list_resource_citations", Whose::Everybodys),
+    ("create_citation", Whose::Everybodys),
+    ("list_resource_taxonomy", Whose::Everybodys),
+    ("assign_taxonomy_node", Whose::Everybodys),
+    ("unassign_taxonomy_node", Whose::Everybodys),
+    ("list_taxonomy", Whose::Everybodys),
+    ("create_taxonomy_node", Whose::Everybodys),
+    ("list_taxonomy_review", Whose::Everybodys),
+    ("accept_prediction", Whose::Everybodys),
+    ("reject_prediction", Whose::Everybodys),
+    ("find_taxonomy_node", Whose::Everybodys),
+    ("delete_taxonomy_node", Whose::Everybodys),
+    ("patch_taxonomy_node", Whose::Everybodys),
+    ("merge_taxonomy_node", Whose::Everybodys),
+    ("move_taxonomy_node", Whose::Everybodys),
+    ("list_taxonomy_resources", Whose::Everybodys),
+    ("show_metrics", Whose::Everybodys),
     ("find_me", Whose::Own),
     ("list_users", Whose::Admins),
     ("create_user", Whose::Admins),
@@ -86,7 +146,7 @@ async fn every_operation_keeps_the_two_apart(world: World) {
                 request.header("if-match", "*").json(&body).send()
             };
             match (whose, name) {
-                (Whose::Everybodys, _) => {}
+                (Whose::Everybodys | Whose::Shared, _) => {}
                 (Whose::Admins, _) => {
                     let body = json!({"email": "x@example.org", "role": "admin"});
                     call(body).await.problem(403, "forbidden");

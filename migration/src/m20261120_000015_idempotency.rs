@@ -1,7 +1,7 @@
 // Replies to POSTs with an Idempotency-Key are kept for a day, written in the transaction of their effect, so that a
 // repeated request is answered as the first one was and has no second effect.
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{prelude::*, schema::blob};
 
 use crate::table_parts::{create_index, created_at, drop_tables};
 
@@ -11,12 +11,11 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let bytes = |name: &'static str| ColumnDef::new(name).binary().not_null().take();
         let kept = Table::create()
             .table("idempotency_keys")
-            .col(bytes("id").primary_key())
-            .col(bytes("fingerprint"))
-            .col(bytes("reply"))
+            .col(blob("id").primary_key())
+            .col(blob("fingerprint"))
+            .col(blob("reply"))
             .col(created_at())
             .col(
                 ColumnDef::new("expires_at")
