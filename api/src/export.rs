@@ -175,7 +175,6 @@ fn text(key: &str, value: &str) -> Json {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use std::net::TcpListener;
 
