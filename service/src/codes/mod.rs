@@ -1,6 +1,6 @@
 //! Classification codes: a tree in the manner of Dewey's, where the prefix of a code, or somebody, says what is above it.
 //!
-//! Changes take turns ([`crate::database::Turn::Codes`]). Each reads all codes, decides in memory ([`tree`]) and writes
+//! Changes take turns (`crate::database::Turn::Codes`). Each reads all codes, decides in memory (`tree`) and writes
 //! what has become different, in one transaction: one code decides for both databases, in whatever order codes come.
 
 mod change;

@@ -1,6 +1,6 @@
 //! The taxonomy: a tree of nodes with materialised paths, and the resources that are assigned to them.
 //!
-//! Changes of the tree take turns ([`crate::database::Turn::Taxonomy`]), so that paths, levels and the check for circles
+//! Changes of the tree take turns (`crate::database::Turn::Taxonomy`), so that paths, levels and the check for circles
 //! are about a tree that stands still. Counts are kept by triggers, whoever assigns or deletes.
 
 mod assignments;
