@@ -20,7 +20,8 @@ use crate::connections::{Connection, KEEP_ALIVE};
 /// How long a connection that is being closed is waited for.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Serves what `application` makes, once for each worker.
+/// Serves what `application` makes, once for each worker. A signal to stop is heeded from now on, also while the workers
+/// are still being started.
 pub fn serve<A, I, F, B>(
     application: A,
     listener: TcpListener,
@@ -41,7 +42,8 @@ where
     let patience = options.manners.client_timeout;
     let builder = Server::build()
         .workers(options.workers.max(1))
-        .shutdown_timeout(options.shutdown_timeout.as_secs());
+        .shutdown_timeout(options.shutdown_timeout.as_secs())
+        .shutdown_signal(signal_to_stop()?);
     let stopping = builder.graceful_shutdown_signal();
     let server = builder.listen("pharos", listener, move || {
         let stopping = stopping.clone();
@@ -67,4 +69,31 @@ where
         .and_then(http)
     })?;
     Ok(server.run())
+}
+
+/// Ends when the process is told to stop: by SIGTERM or an interrupt (Ctrl-C).
+#[cfg(unix)]
+fn signal_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn signal_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async {
+        // Without a way to be told, it runs until it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }

@@ -185,7 +185,8 @@ impl Pool {
                     self.answered();
                     return Ok(connection);
                 }
-                Ok(Err(error)) if may_pass(&error) => {
+                // A refusal may come at once, before the time that is up is looked at.
+                Ok(Err(error)) if may_pass(&error) && !left.is_zero() => {
                     trouble = Some(self.connector.explain(&error));
                 }
                 Ok(Err(error)) => return Err(self.connector.explain(&error)),
