@@ -156,7 +156,19 @@ impl Database {
         }
     }
 
-    /// Which database this is; for choosing strategies and building statements, not for deciding meaning.
+    /// The strategy for this database.
+    pub(crate) fn choose<T>(
+        &self,
+        on_sqlite: impl FnOnce() -> T,
+        on_postgres: impl FnOnce() -> T,
+    ) -> T {
+        match &self.inner.engine {
+            Engine::Sqlite { .. } => on_sqlite(),
+            Engine::Postgres(_) => on_postgres(),
+        }
+    }
+
+    /// Which database this is; for building statements, not for deciding meaning.
     pub fn backend(&self) -> DatabaseBackend {
         match &self.inner.engine {
             Engine::Sqlite { .. } => DatabaseBackend::Sqlite,

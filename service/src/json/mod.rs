@@ -11,7 +11,6 @@ mod postgres;
 mod sqlite;
 mod tokens;
 
-use sea_orm::DatabaseBackend;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SelectStatement};
 use serde_json::Value as Json;
 
@@ -156,10 +155,12 @@ fn array_index(key: &str) -> Option<i64> {
 
 /// The strategy for a database.
 pub fn json_match(database: &Database) -> Box<dyn JsonMatch> {
-    match database.backend() {
-        DatabaseBackend::Postgres => Box::new(postgres::PostgresJson),
-        _ => Box::new(sqlite::SqliteJson {
-            has_index: database.indexes_json(),
-        }),
-    }
+    database.choose::<Box<dyn JsonMatch>>(
+        || {
+            Box::new(sqlite::SqliteJson {
+                has_index: database.indexes_json(),
+            })
+        },
+        || Box::new(postgres::PostgresJson),
+    )
 }

@@ -38,7 +38,7 @@ use chrono::{DateTime, Duration, Utc};
 use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, Query as SqlQuery, SelectStatement, UpdateStatement,
 };
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Value};
+use sea_orm::{ConnectionTrait, DbErr, Value};
 use uuid::Uuid;
 
 pub use self::analysis::{ANALYSIS, Analyser, Word};
@@ -161,12 +161,14 @@ pub struct StrayEntries {
 
 /// The strategy for a database.
 pub fn full_text_search(database: &Database) -> Arc<dyn FullTextSearch> {
-    match database.backend() {
-        DatabaseBackend::Postgres => Arc::new(postgres::PostgresSearch),
-        _ => Arc::new(sqlite::SqliteSearch {
-            indexes_json: database.indexes_json(),
-        }),
-    }
+    database.choose::<Arc<dyn FullTextSearch>>(
+        || {
+            Arc::new(sqlite::SqliteSearch {
+                indexes_json: database.indexes_json(),
+            })
+        },
+        || Arc::new(postgres::PostgresSearch),
+    )
 }
 
 /// Adds new documents.
