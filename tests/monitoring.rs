@@ -55,6 +55,15 @@ async fn figures(client: &Client) -> BTreeMap<String, f64> {
     samples(&reply.text())
 }
 
+/// Waits until so many requests are under way, this one not counted.
+async fn until_under_way(client: &Client, requests: usize) {
+    let expected = f64::from(u32::try_from(requests).unwrap()) + 1.0;
+    let client = Client::new(client.address(), None);
+    while figures(&client).await["http_server_active_requests"] < expected {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 async fn figures_are_told_by_operation_and_never_by_path(world: World) {
     let made = resource(&world, json!({"title": "Measured"})).await;
     let id = made["id"].as_str().unwrap();
@@ -295,8 +304,13 @@ fn a_pool_that_is_nearly_used_up_is_told_in_the_log() {
                 tokio::spawn(async move { admin.get("resources").await })
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let report = admin.get("/readyz").await;
+        until_under_way(&admin, lists.len()).await;
+        let report = loop {
+            let report = admin.get("/readyz").await;
+            if report.status != 200 {
+                break report;
+            }
+        };
         assert_eq!(
             report.faults(503),
             [("pool".to_owned(), "exhausted".to_owned())]
@@ -338,12 +352,13 @@ async fn a_request_under_way_is_answered_before_the_server_stops(backend: Backen
         }
         _ => unreachable!(),
     }
+    let writer = admin.clone();
     let create = tokio::spawn(async move {
-        admin
+        writer
             .post("resources", &json!({"title": "Under way"}))
             .await
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until_under_way(&admin, 1).await;
     let stopped = tokio::spawn(server.terminate());
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert!(!create.is_finished() && !stopped.is_finished());
