@@ -11,25 +11,26 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, Error, HttpRequest, HttpResponse, Resource};
+use actix_web::{App, Error, HttpRequest, HttpResponse};
 use service::Pharos;
 use service::database::observe::{Origin, attributed};
 use utoipa::OpenApi;
 use utoipa_actix_web::{AppExt, scope};
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::connections::{Accompanied, Progress};
 use crate::gate::{Gate, Manners};
 use crate::idempotency;
 use crate::metrics::Metrics;
 use crate::openapi::{self, Document};
+use crate::operations;
 use crate::problem::Problem;
-use crate::routes::{
-    annotations, assignments, authorities, bulk, citations, codes, collection_contents,
-    collections, health, keys, monitoring, pages, resources, search, taxonomy, users,
-};
+use crate::routes::pages::{self, DocumentText};
 use crate::server;
 use crate::trace;
+
+/// Before the paths of the API's first version.
+const PREFIX: &str = "/api/v1";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -53,6 +54,22 @@ impl Default for ServerOptions {
     }
 }
 
+#[derive(Clone)]
+/// What every worker knows of the OpenAPI document: its text, and what is in which path.
+struct Described {
+    text: Data<DocumentText>,
+    paths: Data<Paths>,
+}
+
+impl Described {
+    fn of(document: &utoipa::openapi::OpenApi) -> std::io::Result<Self> {
+        Ok(Self {
+            text: Data::new(DocumentText(serde_json::to_vec(document)?.into())),
+            paths: Data::new(Paths::of(document)),
+        })
+    }
+}
+
 /// Serves a library on a listening socket until a signal to stop, or until the returned server's handle stops it.
 pub fn serve(
     pharos: Pharos,
@@ -61,147 +78,58 @@ pub fn serve(
 ) -> std::io::Result<Server> {
     let pharos = Data::new(pharos);
     let gate = Data::new(Gate::new(options.manners.clone()));
-    let metrics = Data::from(Metrics::of(&openapi_document()));
-    let application = move || build(pharos.clone(), gate.clone(), metrics.clone()).0;
+    let document = openapi_document();
+    let metrics = Data::from(Metrics::of(&document));
+    let described = Described::of(&document)?;
+    drop(document);
+    let application = move || {
+        build(
+            pharos.clone(),
+            gate.clone(),
+            metrics.clone(),
+            described.clone(),
+        )
+    };
     server::serve(application, listener, options)
 }
 
 /// The OpenAPI document of everything that is mounted.
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
     let app = App::new().into_utoipa_app().openapi(Document::openapi());
-    let mut document = mounted(app).split_for_parts().1;
+    let app = operations::outside(app).service(operations::within(scope(PREFIX)));
+    let mut document = app.split_for_parts().1;
     openapi::complete(&mut document);
     document
-}
-
-fn mounted<T>(app: utoipa_actix_web::UtoipaApp<T>) -> utoipa_actix_web::UtoipaApp<T>
-where
-    T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
-{
-    app.service(health::check_liveness)
-        .service(health::check_readiness)
-        .service(monitoring::show_metrics)
-        .service(
-            scope("/api/v1")
-                .service(resources::list_resources)
-                .service(resources::create_resource)
-                .service(bulk::create_resources)
-                .service(bulk::export_resources)
-                .service(bulk::delete_resources)
-                .map(|scope| scope.service(nothing_else("/resources/{last:batch|export|delete}")))
-                .service(resources::find_resource)
-                .service(resources::patch_resource)
-                .service(resources::delete_resource)
-                .service(assignments::list_resource_taxonomy)
-                .service(assignments::assign_taxonomy_node)
-                .service(assignments::unassign_taxonomy_node)
-                .service(taxonomy::list_taxonomy)
-                .service(taxonomy::create_taxonomy_node)
-                // Before the node of any id, with all its methods.
-                .service(assignments::list_taxonomy_review)
-                .map(|scope| scope.service(nothing_else("/taxonomy/review")))
-                .service(assignments::accept_prediction)
-                .service(assignments::reject_prediction)
-                .service(taxonomy::find_taxonomy_node)
-                .service(taxonomy::patch_taxonomy_node)
-                .service(taxonomy::delete_taxonomy_node)
-                .service(taxonomy::move_taxonomy_node)
-                .service(taxonomy::merge_taxonomy_node)
-                .service(taxonomy::list_taxonomy_resources)
-                .service(codes::list_classification_codes)
-                .service(codes::create_classification_code)
-                .service(codes::import_classification_codes)
-                .map(|scope| scope.service(nothing_else("/classification-codes/import")))
-                .service(codes::find_classification_code)
-                .service(codes::patch_classification_code)
-                .service(codes::delete_classification_code)
-                .service(authorities::list_authorities)
-                .service(authorities::create_authority)
-                .service(authorities::find_authority)
-                .service(authorities::patch_authority)
-                .service(authorities::delete_authority)
-                .service(authorities::merge_authority)
-                .service(search::search_library)
-                .service(search::suggest_completions)
-                .service(annotations::list_resource_annotations)
-                .service(annotations::create_annotation)
-                .service(annotations::list_annotations)
-                .service(annotations::export_annotations)
-                .service(annotations::find_annotation)
-                .service(annotations::patch_annotation)
-                .service(annotations::delete_annotation)
-                .service(citations::list_resource_citations)
-                .service(citations::create_citation)
-                .service(citations::list_citations)
-                .service(citations::list_importance)
-                .service(citations::compute_importance)
-                .service(citations::find_citation)
-                .service(citations::patch_citation)
-                .service(citations::delete_citation)
-                .service(collections::list_collections)
-                .service(collections::create_collection)
-                .service(collections::find_collection)
-                .service(collections::patch_collection)
-                .service(collections::delete_collection)
-                .service(collection_contents::list_collection_resources)
-                .service(collection_contents::add_collection_resources)
-                .service(collection_contents::remove_collection_resources)
-                .service(collection_contents::put_collection_resource)
-                .service(collection_contents::remove_collection_resource)
-                .service(collection_contents::list_members)
-                .service(collection_contents::put_member)
-                .service(collection_contents::delete_member)
-                .service(users::find_me)
-                .service(users::list_users)
-                .service(users::create_user)
-                .service(users::find_user)
-                .service(users::patch_user)
-                .service(users::delete_user)
-                .service(keys::list_keys)
-                .service(keys::create_key)
-                .service(keys::find_key)
-                .service(keys::revoke_key)
-                .service(monitoring::monitor_database)
-                .service(monitoring::list_slow_queries),
-        )
-}
-
-/// Keeps other methods of a path from being taken for those of a path with a parameter in that place.
-fn nothing_else(path: &'static str) -> Resource {
-    web::resource(path).to(answer_unknown)
 }
 
 fn build(
     pharos: Data<Pharos>,
     gate: Data<Gate>,
     metrics: Data<Metrics>,
-) -> (
-    App<
-        impl ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<impl MessageBody>,
-            Error = Error,
-            InitError = (),
-        >,
+    described: Described,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
     >,
-    utoipa::openapi::OpenApi,
-) {
+> {
     let app = App::new()
         .wrap(from_fn(around))
         .app_data(pharos)
         .app_data(gate)
         .app_data(metrics)
-        .into_utoipa_app();
-    let (app, mut document) = mounted(app.openapi(Document::openapi())).split_for_parts();
-    openapi::complete(&mut document);
-    let app = app
-        .app_data(Data::new(Paths::of(&document)))
+        .app_data(described.text)
+        .app_data(described.paths);
+    operations::outside(app)
+        .service(operations::within(web::scope(PREFIX)))
         .service(pages::show_home)
         .service(pages::redirect_docs)
-        .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document.clone()))
-        .default_service(web::to(answer_unknown));
-    (app, document)
+        .service(pages::show_document)
+        .service(SwaggerUi::new("/docs/{_:.*}").config(SwaggerConfig::from("/openapi.json")))
+        .default_service(web::to(answer_unknown))
 }
 
 /// Around every request: an id, also for the statements' log and for problem documents; the caller's trace; figures.
@@ -308,7 +236,7 @@ pub fn uuid_text() -> String {
 }
 
 /// Which methods each path has, for telling 405 from 404.
-struct Paths {
+pub struct Paths {
     known: Vec<(Vec<String>, Vec<Method>)>,
 }
 
@@ -366,7 +294,10 @@ impl Paths {
 }
 
 /// What is mounted nowhere: 405 where another method would do, else 404.
-async fn answer_unknown(request: HttpRequest, paths: Data<Paths>) -> Result<HttpResponse, Problem> {
+pub async fn answer_unknown(
+    request: HttpRequest,
+    paths: Data<Paths>,
+) -> Result<HttpResponse, Problem> {
     let methods = paths.methods(request.path());
     if methods.is_empty() {
         let detail = format!(

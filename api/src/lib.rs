@@ -17,6 +17,7 @@ mod limits;
 mod lists;
 mod metrics;
 mod openapi;
+mod operations;
 mod output;
 mod paths;
 mod patience;

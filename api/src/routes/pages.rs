@@ -1,6 +1,7 @@
 //! What a browser sees.
 
-use actix_web::http::header;
+use actix_web::http::header::{self, ContentType};
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpResponse, get};
 
 /// The search page.
@@ -18,4 +19,14 @@ pub async fn redirect_docs() -> HttpResponse {
     HttpResponse::PermanentRedirect()
         .insert_header((header::LOCATION, "/docs/"))
         .finish()
+}
+
+/// The OpenAPI document as it is served, made once.
+pub struct DocumentText(pub Bytes);
+
+#[get("/openapi.json")]
+pub async fn show_document(text: Data<DocumentText>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(ContentType::json())
+        .body(text.0.clone())
 }
