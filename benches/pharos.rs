@@ -30,7 +30,8 @@ pub struct Pharos {
 pub fn build() -> Result<PathBuf> {
     check_interrupt()?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    command
         .args([
             "build",
             "--release",
@@ -41,7 +42,15 @@ pub fn build() -> Result<PathBuf> {
         ])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repository())
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::inherit());
+    // Cargo says which package this is; build scripts that look at that would run again, and all that needs them.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let output = command
         .output()
         .map_err(|e| format!("cannot start cargo: {e}"))?;
     if !output.status.success() {

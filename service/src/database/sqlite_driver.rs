@@ -77,8 +77,8 @@ impl SqliteConnection {
         connection.set_prepared_statement_cache_capacity(128);
         if access != Access::Read {
             switch_to_wal(&connection, busy_timeout)?;
-            // In pages of 4 KiB; the checkpointer mostly copies earlier.
-            connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
+            // In pages of 4 KiB; the checkpointer copies earlier unless somebody reads for long.
+            connection.pragma_update(None, "wal_autocheckpoint", 32_000)?;
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -164,6 +164,23 @@ impl SqliteConnection {
         let mut rows = prepared.raw_query();
         while rows.next()?.is_some() {}
         Ok(())
+    }
+
+    /// The whole numbers in the one row of a constant statement.
+    pub(super) fn numbers<const N: usize>(
+        &self,
+        sql: &'static str,
+    ) -> Result<[i64; N], DatabaseError> {
+        let connection = self.connection.lock();
+        let mut prepared = connection.prepare_cached(sql)?;
+        let mut numbers = [0; N];
+        prepared.query_row([], |row| {
+            for (index, number) in numbers.iter_mut().enumerate() {
+                *number = row.get(index)?;
+            }
+            Ok(())
+        })?;
+        Ok(numbers)
     }
 
     /// Rows that were inserted, changed or deleted since the connection was opened, those that triggers changed included.

@@ -202,7 +202,7 @@ impl Group {
             match queue.recv_timeout(CHECKPOINT_WHEN_IDLE) {
                 Ok(first) => {
                     self.serve_group(first, queue);
-                    checkpointer.committed();
+                    checkpointer.committed(&self.connection);
                     checkpointed = false;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,

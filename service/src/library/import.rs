@@ -7,11 +7,13 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use entity::resources::Column;
-use futures_util::future::join;
+use futures_util::future::{join, try_join};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
 use super::fields::ResourceFields;
 use super::record::Resource;
@@ -68,6 +70,12 @@ impl Batch {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    fn and(mut self, other: Self) -> Self {
+        self.rejected.extend(other.rejected);
+        self.rows.extend(other.rows);
+        self
+    }
 }
 
 /// What became of a row.
@@ -90,7 +98,7 @@ impl Pharos {
     ) -> Result<ImportReport, Error> {
         let mut lines = open(reader, format)?;
         let mut report = ImportReport::default();
-        let mut next = self.prepare(read_batch(&mut lines)?);
+        let mut next = self.prepare(read_batch(&mut lines)?).await?;
         loop {
             let batch = next;
             if batch.is_empty() {
@@ -98,7 +106,7 @@ impl Pharos {
             }
             let read = batch.len() as u64;
             let (written, prepared) = join(self.write_batch(batch), async {
-                read_batch(&mut lines).map(|lines| self.prepare(lines))
+                self.prepare(read_batch(&mut lines)?).await
             })
             .await;
             report.read += read;
@@ -118,35 +126,26 @@ impl Pharos {
         }
     }
 
-    /// Checks and analyses rows. Ids and times are given here, once, so that a batch that is run again gives the same.
-    fn prepare(&self, batch: Vec<Line>) -> Batch {
-        let mut rejected = Vec::new();
-        let mut rows = Vec::with_capacity(batch.len());
-        for line in batch {
-            let parsed = line.row.and_then(|row| {
-                let patch = Json::Object(row);
-                match ResourceFields::from_json(without_nulls(&patch)) {
-                    Ok(fields) => Ok(Candidate {
-                        line: line.number,
-                        patch,
-                        fields,
-                    }),
-                    Err(error) => Err(error.to_string()),
-                }
-            });
-            match parsed {
-                Ok(candidate) => {
-                    let new = self.new_resource(candidate.fields.clone(), None);
-                    rows.push((candidate, new));
-                }
-                Err(reason) => rejected.push(Reject {
-                    line: line.number,
-                    reason,
-                    row: line.text,
-                }),
-            }
-        }
-        Batch { rejected, rows }
+    /// Checks and analyses rows, on two threads. Ids and times are given here, once, so that a batch that is run again
+    /// gives the same.
+    async fn prepare(&self, lines: Vec<Line>) -> Result<Batch, Error> {
+        let mut first: Vec<_> = lines
+            .into_iter()
+            .map(|line| {
+                let now = self.clock.now();
+                (line, (crate::ids::new_id(now, &*self.random), now))
+            })
+            .collect();
+        let second = first.split_off(first.len().div_ceil(2));
+        let names = self.authorities.known();
+        let prepare = |lines| {
+            let (names, search) = (Arc::clone(&names), Arc::clone(&self.search));
+            tokio::task::spawn_blocking(move || prepare_rows(lines, &names, &*search))
+        };
+        let (first, second) = try_join(prepare(first), prepare(second))
+            .await
+            .map_err(|error| Error::Internal(format!("rows were not prepared: {error}")))?;
+        Ok(first.and(second))
     }
 
     async fn write_batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
@@ -172,6 +171,39 @@ impl Pharos {
         outcomes.extend(written);
         Ok(outcomes)
     }
+}
+
+type Numbered = (Line, (Uuid, DateTime<Utc>));
+
+fn prepare_rows(lines: Vec<Numbered>, names: &KnownNames, search: &dyn FullTextSearch) -> Batch {
+    let mut rejected = Vec::new();
+    let mut rows = Vec::with_capacity(lines.len());
+    for (line, place) in lines {
+        let parsed = line.row.and_then(|row| {
+            let patch = Json::Object(row);
+            match ResourceFields::from_json(without_nulls(&patch)) {
+                Ok(fields) => Ok(Candidate {
+                    line: line.number,
+                    patch,
+                    fields,
+                }),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+        match parsed {
+            Ok(candidate) => {
+                let fields = candidate.fields.clone();
+                let new = NewResource::new(place, fields, None, names, search);
+                rows.push((candidate, new));
+            }
+            Err(reason) => rejected.push(Reject {
+                line: line.number,
+                reason,
+                row: line.text,
+            }),
+        }
+    }
+    Batch { rejected, rows }
 }
 
 /// A key by which a row is recognised.

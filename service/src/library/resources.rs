@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use entity::resources::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -38,6 +39,35 @@ pub struct NewResource {
 }
 
 impl NewResource {
+    /// With its id and the time of its creation.
+    pub(super) fn new(
+        (id, now): (Uuid, DateTime<Utc>),
+        fields: ResourceFields,
+        created_by: Option<Uuid>,
+        names: &KnownNames,
+        search: &dyn FullTextSearch,
+    ) -> Self {
+        let (fields, given) = match names.resolve(&fields) {
+            Some(resolved) => (resolved, Some(Arc::new(fields))),
+            None => (fields, None),
+        };
+        let document = Arc::new(search.analyse(&fields, 1));
+        let resource = Resource {
+            id,
+            fields,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        Self {
+            resource: Arc::new(resource),
+            document,
+            created_by,
+            given,
+            epoch: names.epoch,
+        }
+    }
+
     /// Whether the names were looked up in these authority files.
     pub(super) fn is_of(&self, names: &KnownNames) -> bool {
         self.epoch == names.epoch
@@ -220,25 +250,7 @@ impl Pharos {
         let now = self.clock.now();
         let id = crate::ids::new_id(now, &*self.random);
         let names = self.authorities.known();
-        let (fields, given) = match names.resolve(&fields) {
-            Some(resolved) => (resolved, Some(Arc::new(fields))),
-            None => (fields, None),
-        };
-        let document = Arc::new(self.search.analyse(&fields, 1));
-        let resource = Resource {
-            id,
-            fields,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-        };
-        NewResource {
-            resource: Arc::new(resource),
-            document,
-            created_by,
-            given,
-            epoch: names.epoch,
-        }
+        NewResource::new((id, now), fields, created_by, &names, &*self.search)
     }
 
     /// Reads a resource.

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use rust_stemmers::Algorithm;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::folding::{fold, is_apostrophe};
+use super::folding::{fold, folds_to_nothing, is_apostrophe};
 use super::languages::{algorithm, primary_language, script_algorithm};
 use super::stems::RememberingStemmer;
 
@@ -92,7 +92,7 @@ impl Analyser {
     pub fn each_place(text: &str, mut each: impl FnMut(usize, usize)) {
         segments(text, |start, word| {
             let end = start + word.len();
-            if !fold(word).is_empty() {
+            if !folds_to_nothing(word) {
                 each(start, end + signs_behind(&text[end..]).len());
             }
         });

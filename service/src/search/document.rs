@@ -22,7 +22,7 @@ const MOST_TERM_BYTES: usize = 400_000;
 pub(super) const GAP: u32 = 2;
 
 /// A searched part of a resource. The order is the one in which positions are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     Title,
     Subject,
@@ -284,11 +284,11 @@ pub struct Place {
     pub end: usize,
 }
 
-/// The places of a field's words, in order, when its first word has this position.
-pub fn field_places(fields: &ResourceFields, field: Field, first: u32) -> Vec<Place> {
+/// The places of the words of a field with these texts, in order, when its first word has this position.
+pub fn text_places(texts: &[&str], first: u32) -> Vec<Place> {
     let (mut position, mut offset) = (first, 0);
     let mut places = Vec::new();
-    for text in field_text(fields, field) {
+    for text in texts {
         Analyser::each_place(text, |start, end| {
             places.push(Place {
                 position,
@@ -334,7 +334,7 @@ mod tests {
         assert_eq!((lengths.head, lengths.body), (3 + 3 + GAP, 0));
         let joined = fields.subject.join(LIST_SEPARATOR);
         let ends = terms.field_ends;
-        let texts: Vec<(u32, &str)> = field_places(&fields, Field::Subject, ends[0])
+        let texts: Vec<(u32, &str)> = text_places(&field_text(&fields, Field::Subject), ends[0])
             .iter()
             .map(|place| (place.position, &joined[place.start..place.end]))
             .collect();

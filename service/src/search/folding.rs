@@ -56,13 +56,26 @@ pub fn fold_name(name: &str) -> String {
     }
 }
 
+/// Whether nothing of a word counts, so that its fold is empty.
+pub fn folds_to_nothing(word: &str) -> bool {
+    if word.is_ascii() {
+        !word.chars().any(is_kept)
+    } else {
+        fold_whole(word).is_empty()
+    }
+}
+
+/// Of ASCII.
+fn is_kept(character: char) -> bool {
+    character.is_ascii_graphic() && character != '\''
+}
+
 /// NFKC in lower case without accents and apostrophes.
 fn fold_whole(word: &str) -> String {
     if word.is_ascii() {
-        word.bytes()
-            .filter(|byte| byte.is_ascii_graphic() && *byte != b'\'')
-            .map(|byte| char::from(byte.to_ascii_lowercase()))
-            .collect()
+        let mut folded = word.to_ascii_lowercase();
+        folded.retain(is_kept);
+        folded
     } else {
         let bare = |character: &char| {
             !is_accent(*character)
@@ -126,6 +139,14 @@ pub fn is_apostrophe(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_folds_to_nothing_has_an_empty_fold() {
+        for word in ["a", "'", "''", "'s", " ", "\u{7f}", "\u{301}", "é", "’", ""] {
+            assert_eq!(folds_to_nothing(word), fold(word).is_empty(), "{word:?}");
+        }
+        assert_eq!(fold("Don'T\u{1f}"), "dont");
+    }
 
     #[test]
     fn names_are_compared_without_case_accents_and_spacing() {

@@ -1,6 +1,9 @@
 //! Snippets: the words that matched, marked as they stand in the text, around the place where most of them are.
 
-use super::document::{FIELDS, Field, LIST_SEPARATOR, Place, field_places, field_text};
+use uuid::Uuid;
+
+use super::document::{FIELDS, Field, LIST_SEPARATOR, Place, field_text};
+use super::known_places::places;
 use crate::library::ResourceFields;
 
 /// Bytes of a snippet, roughly; it begins and ends with a whole word.
@@ -9,6 +12,7 @@ const SNIPPET: usize = 240;
 /// Marks the matched positions in each field that has any: field name and HTML. Only those fields are cut into words
 /// again; `matched` ascends.
 pub fn highlights(
+    id: Uuid,
     fields: &ResourceFields,
     field_ends: [u32; 5],
     matched: &[u32],
@@ -22,12 +26,14 @@ pub fn highlights(
         if field == Field::Other || !matched.iter().any(|position| inside(&position)) {
             continue;
         }
-        let mut own = field_places(fields, field, first);
-        own.retain(|place| matched.binary_search(&place.position).is_ok());
+        let texts = field_text(fields, field);
+        let is_matched = |place: &&Place| matched.binary_search(&(first + place.position)).is_ok();
+        let all = places(id, field, &texts);
+        let own: Vec<Place> = all.iter().filter(is_matched).copied().collect();
         if own.is_empty() {
             continue;
         }
-        let text = field_text(fields, field).join(LIST_SEPARATOR);
+        let text = texts.join(LIST_SEPARATOR);
         if let Some(html) = mark(&text, &own, field == Field::Title) {
             result.push((field.name(), html));
         }
@@ -113,16 +119,19 @@ fn window(text: &str, places: &[Place]) -> (usize, usize) {
 }
 
 fn escape(text: &str, html: &mut String) {
-    for character in text.chars() {
-        match character {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            other => html.push(other),
-        }
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        html.push_str(&rest[..at]);
+        html.push_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        });
+        rest = &rest[at + 1..];
     }
+    html.push_str(rest);
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod folding;
 mod follow;
 mod formula;
 mod highlight;
+mod known_places;
 mod languages;
 mod matches;
 mod memory;

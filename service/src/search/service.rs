@@ -275,7 +275,7 @@ impl Pharos {
             if let Some((positions, ends)) = collector.matched_positions(&found.terms)
                 && !positions.is_empty()
             {
-                for (field, html) in highlights(&found.resource.fields, ends, &positions) {
+                for (field, html) in highlights(hit.id, &found.resource.fields, ends, &positions) {
                     marked.insert(field.to_owned(), html.into());
                 }
             }
