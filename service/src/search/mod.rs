@@ -29,6 +29,7 @@ mod stems;
 mod stop_words;
 mod suggest;
 mod vocabulary;
+mod walks;
 mod words;
 mod workspace;
 
