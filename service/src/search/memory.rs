@@ -16,9 +16,11 @@ use uuid::Uuid;
 
 use super::feedback::{Asked, refine};
 use super::formula::weight;
+use super::languages::LATIN;
 use super::postings::{Postings, State};
 use super::query::{Occurs, Query};
 use super::rank::{Hit, Statistics, best_after, without};
+use super::stems::language_token;
 use super::stop_words::word_weight;
 use super::walks::{Position, Walks};
 use super::workspace::{Matching, Workspace};
@@ -203,6 +205,12 @@ impl MemoryIndex {
         postings
             .find(terms)
             .any(|term| postings.documents(term) > 0)
+    }
+
+    /// The languages, other than English and those of a script, in which documents have stems.
+    pub(super) fn languages(&self) -> Vec<&'static str> {
+        let is_there = |language: &&str| self.knows(&[language_token(language)]);
+        LATIN.into_iter().filter(is_there).collect()
     }
 
     /// What the library as a whole says to the scores of a query.

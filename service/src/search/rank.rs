@@ -69,7 +69,7 @@ impl Collector {
                     term: term.clone().into_bytes(),
                     slot: slots,
                 }));
-                wanted.extend(atom.stem.iter().map(|stem| Wanted {
+                wanted.extend(atom.stems.iter().map(|stem| Wanted {
                     term: stem.clone().into_bytes(),
                     slot: slots,
                 }));

@@ -92,7 +92,6 @@ impl Pharos {
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchReply, Error> {
         let limit = crate::lists::checked_limit(request.limit)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let query = parse(&request.q, request.mode);
         let binding = format!(
             "search\u{1}{}\u{1}{:?}\u{1}{}",
             request.q,
@@ -104,15 +103,19 @@ impl Pharos {
             None => None,
         };
         self.follow.call(()).await?;
+        let languages = self.memory.languages();
+        let mut query = parse(&request.q, request.mode, &languages);
+        self.complete_prefixes(&mut query).await?;
         let mut page = self
             .find_page(&query, request, after.as_ref(), limit)
             .await?;
-        let mut correction = self.correction(&request.q, &query).await?;
+        let mut correction = self.correction(&request.q, &query, &languages).await?;
         let mut instead = None;
         if let Some(meant) = &correction
             && (page.best.total == 0 || meant.nothing_known)
         {
-            let other = parse(&meant.text, request.mode);
+            let mut other = parse(&meant.text, request.mode, &languages);
+            self.complete_prefixes(&mut other).await?;
             let found = self
                 .find_page(&other, request, after.as_ref(), limit)
                 .await?;
