@@ -8,6 +8,8 @@ use crate::search::search;
 matrix![
     texts_are_found_by_what_people_type,
     stems_are_those_of_the_language_or_else_of_the_script,
+    a_language_that_is_not_given_is_told_from_the_text,
+    prefixes_find_words_as_they_stand,
     what_matched_is_marked_as_it_stands
 ];
 
@@ -164,6 +166,8 @@ const TEXTS: &[Text] = &[
             "libraries*",
             "organizations*",
             "organization*",
+            "organizati*",
+            "organiz*",
             "lib*",
         ],
         &["librarians*"],
@@ -227,6 +231,91 @@ async fn stems_are_those_of_the_language_or_else_of_the_script(world: World) {
     ] {
         let reply = search(&world, &[("q", query), ("match", "all")]).await;
         assert_eq!(reply["total"], total, "{query}");
+    }
+}
+
+async fn a_language_that_is_not_given_is_told_from_the_text(world: World) {
+    let french = "Une introduction aux oiseaux des montagnes et des forêts, avec des cartes et de nombreuses illustrations nationales";
+    let german = "Eine Einführung in die Vögel der Berge und Wälder, mit Karten und vielen schönen Abbildungen für Anfänger";
+    let total = async |query: &str| {
+        let reply = search(&world, &[("q", query), ("match", "all")]).await;
+        assert_eq!(reply["corrected"], false, "{query}");
+        reply["total"].clone()
+    };
+    let created = resource(&world, json!({"title": "Libraries", "description": french})).await;
+    resource(&world, json!({"title": "Häuser", "description": german})).await;
+    resource(
+        &world,
+        json!({"title": "National", "description": "Plain text"}),
+    )
+    .await;
+    for (query, expected) in [
+        // As they stand, and by their stems in French and German.
+        ("nationales", 1),
+        ("introductions", 1),
+        ("nationaux", 1),
+        ("abbildung", 1),
+        ("einführungen", 1),
+        // What would be found if nothing had been told is found.
+        ("library", 1),
+        ("national", 2),
+        ("montagne", 1),
+        // The language is told for stemming alone.
+        ("language:fr", 0),
+    ] {
+        assert_eq!(total(query).await, expected, "{query}");
+    }
+    // It follows the text.
+    let path = format!("resources/{}", created["id"].as_str().unwrap());
+    let patch = json!({"description": "Plain text"});
+    world.editor.patch(&path, "*", &patch).await.is(200);
+    assert_eq!(total("introductions").await, 0);
+    assert_eq!(total("library").await, 1);
+}
+
+async fn prefixes_find_words_as_they_stand(world: World) {
+    for title in [
+        "The organization of knowledge",
+        "Organs of mammals",
+        "Relational algebra",
+        "Les organisations",
+        "Generalization, and the general",
+        "1990s fashion",
+    ] {
+        resource(&world, json!({"title": title})).await;
+    }
+    for (query, expected) in [
+        (
+            "organizati*",
+            json!(["The organization of knowledge", "Organs of mammals"]),
+        ),
+        (
+            "organization*",
+            json!(["The organization of knowledge", "Organs of mammals"]),
+        ),
+        (
+            "title:organizat*",
+            json!(["The organization of knowledge", "Organs of mammals"]),
+        ),
+        ("organisati*", json!(["Les organisations"])),
+        ("organizatx*", json!([])),
+        ("relationa*", json!(["Relational algebra"])),
+        ("generaliza*", json!(["Generalization, and the general"])),
+        ("fashi* 1990s*", json!(["1990s fashion"])),
+        ("knowl* -organizati*", json!([])),
+    ] {
+        for facets in ["", "type"] {
+            let parameters = [("q", query), ("match", "all"), ("facets", facets)];
+            let reply = search(&world, &parameters).await;
+            let mut titles: Vec<&str> = reply["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["resource"]["title"].as_str().unwrap())
+                .collect();
+            titles.sort_unstable_by_key(|title| std::cmp::Reverse(*title));
+            assert_eq!(json!(titles), expected, "{query}: {reply}");
+        }
     }
 }
 

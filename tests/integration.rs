@@ -53,6 +53,7 @@ mod refusals;
 mod repeated;
 mod resources;
 mod search;
+mod search_edits;
 mod secrets;
 mod slow_clients;
 mod taxonomy;

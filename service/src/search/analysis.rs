@@ -2,23 +2,23 @@
 //!
 //! Words are segmented by Unicode's rules (UAX #29), folded (NFKC without accents, lower case) and stemmed by the
 //! Snowball stemmer of the text's language. A text in a language other than English also keeps its folded words,
-//! since a query does not say which language it is in. Scripts that write no spaces (and Hangul, whose particles stick
+//! since a query does not say which language it is in. In documents such stems carry their language (`=fr:livr`), so
+//! that they are not taken for words or stems of another one. Scripts that write no spaces (and Hangul, whose particles stick
 //! to words) give a word for each character; a query of several characters is a phrase of them, so that it is found
 //! wherever it stands. Words with something inside (`don't`, `snake_case`, `example.com`) are kept whole and in parts,
 //! `C++` and `C#` with what follows the letter.
 
 use std::borrow::Cow;
 
-use rust_stemmers::Algorithm;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::folding::{fold, folds_to_nothing, is_apostrophe};
-use super::languages::{algorithm, primary_language, script_algorithm};
-use super::stems::RememberingStemmer;
+use super::languages::{LATIN, primary_language, script_language};
+use super::stems::Stems;
 
 /// The number of this analysis and of the form in which it is packed, kept with each document. A change to either
 /// raises it; `pharos reindex` then finds what was analysed before.
-pub const ANALYSIS: i64 = 1;
+pub const ANALYSIS: i64 = 2;
 
 /// Signs behind a word at most that belong to it, as in `C++`.
 const MOST_SIGNS: usize = 3;
@@ -34,8 +34,10 @@ pub struct Word {
 
 /// How words of one language are reduced.
 pub struct Analyser {
-    stemmer: Option<RememberingStemmer>,
+    stemmers: Vec<Stems>,
     keeps_folded: bool,
+    /// Whether stems carry their language.
+    marks: bool,
     /// Where no language is given, words in other scripts have stemmers of their own.
     by_script: bool,
     /// A query asks for what was typed, a text is also found by parts of its words.
@@ -46,30 +48,80 @@ impl Analyser {
     /// For text in a language given as a tag (`en`, `en-US`, `eng`), without stemming when it is not among Snowball's.
     /// Without a tag the script of a word decides: Russian, Greek, Arabic, Tamil, else English.
     pub fn for_language(tag: Option<&str>) -> Self {
-        let algorithm = match tag {
-            None => Some(Algorithm::English),
-            Some(tag) => algorithm(&primary_language(tag)),
-        };
-        let english = matches!(algorithm, Some(Algorithm::English));
+        Self::of(tag, false)
+    }
+
+    /// For the text of a document: as [`Self::for_language`], with stems that carry their language.
+    pub fn for_document(tag: Option<&str>) -> Self {
+        Self::of(tag, true)
+    }
+
+    /// For the text of a document that names no language, but is in this one: it also has what it would have if that
+    /// were not known, so that nothing is lost where it is wrong.
+    pub fn for_detected(language: &'static str) -> Self {
         Self {
-            stemmer: algorithm.map(RememberingStemmer::create),
+            stemmers: Stems::marked(language)
+                .into_iter()
+                .chain([Stems::english()])
+                .collect(),
+            keeps_folded: true,
+            marks: true,
+            by_script: true,
+            is_query: false,
+        }
+    }
+
+    fn of(tag: Option<&str>, marks: bool) -> Self {
+        let stems = match tag {
+            None => Some(Stems::english()),
+            Some(tag) => Stems::of_tag(tag, marks),
+        };
+        let english = tag.is_none_or(|tag| primary_language(tag) == "en");
+        Self {
+            stemmers: stems.into_iter().collect(),
             keeps_folded: !english,
+            marks,
             by_script: tag.is_none(),
             is_query: false,
         }
     }
 
-    /// For queries: the folded word and its stem in the language asked for, else in that of its script.
-    pub fn for_query(language: Option<&str>) -> Self {
-        let algorithm = language.map_or(Some(Algorithm::English), |tag| {
-            algorithm(&primary_language(tag))
-        });
+    /// For queries over texts of [`Self::for_language`]: the folded word, and its stem in English or that of its script.
+    pub fn for_query() -> Self {
         Self {
-            stemmer: algorithm.map(RememberingStemmer::create),
+            stemmers: vec![Stems::english()],
             keeps_folded: true,
+            marks: false,
+            by_script: true,
+            is_query: true,
+        }
+    }
+
+    /// For queries over documents: the folded word and its stem in the language asked for; without one those in English
+    /// and in the library's languages, or that of its script.
+    pub fn for_search(language: Option<&str>, library: &[&'static str]) -> Self {
+        let stemmers = match language {
+            Some(tag) => Stems::of_tag(tag, true).into_iter().collect(),
+            None => {
+                let others = library
+                    .iter()
+                    .filter_map(|language| Stems::marked(language));
+                [Stems::english()].into_iter().chain(others).collect()
+            }
+        };
+        Self {
+            stemmers,
+            keeps_folded: true,
+            marks: true,
             by_script: language.is_none(),
             is_query: true,
         }
+    }
+
+    /// The languages other than English and those of a script in which documents have stems.
+    pub fn marked_languages(&self) -> impl Iterator<Item = &'static str> {
+        let languages = self.stemmers.iter().filter_map(|stems| stems.language);
+        languages.filter(|language| LATIN.contains(language))
     }
 
     /// Calls `each` for every word of a text, in order.
@@ -115,32 +167,32 @@ impl Analyser {
         terms
     }
 
-    /// The stem of a folded word, and the word itself where that is kept.
+    /// The stems of a folded word, then the word itself where that is kept.
     fn reduce(&self, folded: String) -> Vec<String> {
         let of_script = if self.by_script && !folded.is_ascii() {
             folded
                 .chars()
-                .find_map(script_algorithm)
-                .map(RememberingStemmer::create)
+                .find_map(script_language)
+                .and_then(Stems::marked)
         } else {
             None
         };
+        let of_script = of_script.map(|stems| stems.marked_if(self.marks));
         let keeps_folded = self.keeps_folded || of_script.is_some();
-        let stem = of_script
-            .as_ref()
-            .or(self.stemmer.as_ref())
-            .map(|stemmer| stemmer.stem(&folded))
-            .filter(|stem| !stem.is_empty());
-        match stem {
-            None => vec![folded],
-            Some(stem) if *stem == *folded => vec![folded],
-            Some(stem) if keeps_folded => {
-                let stem = stem.into_owned();
-                vec![stem, folded]
-            }
-            Some(Cow::Borrowed(stem)) => vec![stem.to_owned()],
-            Some(Cow::Owned(stem)) => vec![stem],
+        let stemmers = match &of_script {
+            Some(only) => std::slice::from_ref(only),
+            None => &self.stemmers,
+        };
+        let mut terms: Vec<String> = stemmers
+            .iter()
+            .filter_map(|stems| stems.stem(&folded))
+            .filter(|stem| **stem != *folded)
+            .map(Cow::into_owned)
+            .collect();
+        if keeps_folded || terms.is_empty() {
+            terms.push(folded);
         }
+        terms
     }
 
     /// What a word with something inside is found by as well: `don`, `U.S.A.` as `usa`, `l'amour` as `amour`.
@@ -277,6 +329,39 @@ mod tests {
     }
 
     #[test]
+    fn stems_of_documents_carry_their_language() {
+        let of = |analyser: Analyser, text: &str| {
+            let mut terms = Vec::new();
+            analyser.words(text, |word| terms.push(word.terms));
+            terms
+        };
+        assert_eq!(
+            of(Analyser::for_document(Some("fra")), "livres"),
+            [["=fr:livr", "livres"]]
+        );
+        assert_eq!(
+            of(Analyser::for_detected("fr"), "livres"),
+            [["=fr:livr", "livr", "livres"]]
+        );
+        assert_eq!(
+            of(Analyser::for_document(Some("en")), "libraries"),
+            [["librari"]]
+        );
+        assert_eq!(
+            of(Analyser::for_document(None), "книги"),
+            of(Analyser::for_document(Some("ru")), "книги")
+        );
+        assert_eq!(
+            of(Analyser::for_search(None, &["fr"]), "livre книги"),
+            [vec!["livr", "=fr:livr", "livre"], vec!["=ru:книг", "книги"]]
+        );
+        assert_eq!(
+            of(Analyser::for_search(Some("fr"), &["de"]), "livre"),
+            [["=fr:livr", "livre"]]
+        );
+    }
+
+    #[test]
     fn a_word_says_where_it_stands() {
         let mut places = Vec::new();
         Analyser::for_language(None)
@@ -309,7 +394,7 @@ mod tests {
             ]
         );
         let mut asked = Vec::new();
-        Analyser::for_query(None).words("C++ l'amour don't", |word| asked.push(word.terms));
+        Analyser::for_query().words("C++ l'amour don't", |word| asked.push(word.terms));
         assert_eq!(asked, [vec!["c++"], vec!["lamour", "amour"], vec!["dont"]]);
     }
 }

@@ -67,7 +67,7 @@ fn of_atom(atom: &Atom) -> Candidates {
     if atom.words.is_empty() {
         return Candidates::Nothing;
     }
-    let whole = atom.stem.iter().cloned().map(TokenQuery::Token);
+    let whole = atom.stems.iter().cloned().map(TokenQuery::Token);
     all(atom.words.iter().map(|terms| {
         let tokens = terms.iter().map(|term| {
             if atom.prefix {

@@ -266,7 +266,7 @@ impl Completions {
             None => {
                 let having = || begun_words.iter().map(|word| &self.having[*word as usize]);
                 for text in having().flat_map(|having| &having.texts[..having.beginning]) {
-                    best.consider(*text);
+                    best.consider_beginning(*text);
                 }
                 // None of the others comes before those.
                 if !best.is_full() {
@@ -331,6 +331,17 @@ impl<'c> Best<'c> {
         }
         let at_the_beginning = text.words.starts_with(self.whole)
             && text.words.get(self.whole.len()).is_some_and(is_begun);
+        self.enter(number, at_the_beginning);
+    }
+
+    /// Considers a text that begins with what was typed, which is one word: a single letter begins many
+    /// texts, so their words are not looked at.
+    fn consider_beginning(&mut self, number: u32) {
+        self.enter(number, true);
+    }
+
+    fn enter(&mut self, number: u32, at_the_beginning: bool) {
+        let text = &self.completions.texts[number as usize];
         let rank = (
             !at_the_beginning,
             Reverse(text.count),

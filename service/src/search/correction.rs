@@ -30,11 +30,12 @@ impl Pharos {
         &self,
         text: &str,
         query: &Query,
+        languages: &[&'static str],
     ) -> Result<Option<Correction>, Error> {
         if !self.has_unknown_words(query) {
             return Ok(None);
         }
-        let (unknown, nothing_known) = self.unknown_words(text);
+        let (unknown, nothing_known) = self.unknown_words(text, languages);
         if unknown.is_empty() {
             return Ok(None);
         }
@@ -81,9 +82,9 @@ impl Pharos {
 
     /// The first unknown words, and whether there are no others. Prefixes, whole values and what is excluded are left
     /// as they are.
-    fn unknown_words(&self, text: &str) -> (Vec<Unknown>, bool) {
+    fn unknown_words(&self, text: &str, languages: &[&'static str]) -> (Vec<Unknown>, bool) {
         let language = language_of(text);
-        let analyser = Analyser::for_query(language.as_deref());
+        let analyser = Analyser::for_search(language.as_deref(), languages);
         let mut unknown = Vec::new();
         let mut nothing_known = true;
         for piece in pieces(text) {

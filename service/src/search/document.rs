@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 use crate::library::ResourceFields;
 
 use super::analysis::Analyser;
+use super::detection::detect;
 use super::folding::fold;
 use super::languages::primary_language;
 use super::packed::{pack_terms, read_length, write_number};
+use super::stems::language_token;
 
 /// Words that are indexed of one resource at most; the rest of a longer text is kept but not found.
 const MOST_WORDS: usize = 50_000;
@@ -175,7 +177,14 @@ pub fn value_token(facet: Facet, value: &str) -> String {
 
 /// Analyses a version of a resource.
 pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
-    let analyser = Analyser::for_language(fields.language.as_deref());
+    let detected = match &fields.language {
+        Some(_) => None,
+        None => detect(fields),
+    };
+    let analyser = detected.map_or_else(
+        || Analyser::for_document(fields.language.as_deref()),
+        Analyser::for_detected,
+    );
     let mut terms: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     let mut term_bytes = 0;
     let mut field_ends = [0_u32; FIELDS.len()];
@@ -202,6 +211,9 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
         field_ends[index] = position;
     }
     add_value_tokens(fields, &mut terms);
+    for language in analyser.marked_languages() {
+        terms.entry(language_token(language)).or_default();
+    }
     Document {
         terms: pack_terms(&terms, field_ends, fields.year()),
         tokens: terms.into_keys().collect(),

@@ -33,6 +33,11 @@ pub fn primary_language(tag: &str) -> String {
     two.to_owned()
 }
 
+/// Snowball's languages in Latin script but English: a query does not say which of them it is in.
+pub const LATIN: [&str; 13] = [
+    "da", "de", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "sv", "tr",
+];
+
 /// The stemmer of a language by its two-letter code.
 pub fn algorithm(language: &str) -> Option<Algorithm> {
     Some(match language {
@@ -58,13 +63,13 @@ pub fn algorithm(language: &str) -> Option<Algorithm> {
     })
 }
 
-/// The stemmer of a script that is written by one of Snowball's languages above all.
-pub fn script_algorithm(letter: char) -> Option<Algorithm> {
+/// The language that a script is written for above all, where it is one of Snowball's.
+pub fn script_language(letter: char) -> Option<&'static str> {
     Some(match letter {
-        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => Algorithm::Greek,
-        '\u{400}'..='\u{52f}' => Algorithm::Russian,
-        '\u{620}'..='\u{6ff}' | '\u{750}'..='\u{77f}' => Algorithm::Arabic,
-        '\u{b80}'..='\u{bff}' => Algorithm::Tamil,
+        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => "el",
+        '\u{400}'..='\u{52f}' => "ru",
+        '\u{620}'..='\u{6ff}' | '\u{750}'..='\u{77f}' => "ar",
+        '\u{b80}'..='\u{bff}' => "ta",
         _ => return None,
     })
 }

@@ -16,10 +16,13 @@ use uuid::Uuid;
 
 use super::feedback::{Asked, refine};
 use super::formula::weight;
+use super::languages::LATIN;
 use super::postings::{Postings, State};
 use super::query::{Occurs, Query};
-use super::rank::{Hit, Statistics, best_after};
+use super::rank::{Hit, Statistics, best_after, without};
+use super::stems::language_token;
 use super::stop_words::word_weight;
+use super::walks::{Position, Walks};
 use super::workspace::{Matching, Workspace};
 use super::{FullTextSearch, REMOVALS_KEPT};
 use crate::database::{Batcher, Database, DatabaseError, Row, apart};
@@ -37,6 +40,8 @@ pub(crate) struct MemoryIndex {
     filling: tokio::sync::Mutex<()>,
     /// What searches wrote their scores to, for the next ones.
     workspaces: Mutex<Vec<Workspace>>,
+    /// What was shown on the pages before.
+    walks: Walks,
 }
 
 #[derive(Default)]
@@ -202,6 +207,12 @@ impl MemoryIndex {
             .any(|term| postings.documents(term) > 0)
     }
 
+    /// The languages, other than English and those of a script, in which documents have stems.
+    pub(super) fn languages(&self) -> Vec<&'static str> {
+        let is_there = |language: &&str| self.knows(&[language_token(language)]);
+        LATIN.into_iter().filter(is_there).collect()
+    }
+
     /// What the library as a whole says to the scores of a query.
     pub(crate) fn statistics(&self, query: &Query) -> Statistics {
         let contents = self.contents.read();
@@ -218,46 +229,66 @@ impl MemoryIndex {
         }
     }
 
-    /// The best of hits that were scored elsewhere, after a position, whether there are more, and how many in all.
-    pub(crate) fn best(
+    /// The best of hits that were scored elsewhere, after a position.
+    pub(super) fn best(
         &self,
         query: &Query,
         hits: Vec<Hit>,
-        after: Option<(f64, Uuid)>,
+        after: Option<&Position>,
         limit: usize,
-    ) -> (Vec<Hit>, bool, usize) {
-        best_of(&self.contents.read().postings, query, hits, after, limit)
+    ) -> BestHits {
+        self.best_of(&self.contents.read().postings, query, hits, after, limit)
     }
 
-    /// Answers a plain query: the best hits after a position, whether there are more, and how many there are in all.
-    pub(crate) fn search(
-        &self,
-        query: &Query,
-        after: Option<(f64, Uuid)>,
-        limit: usize,
-    ) -> (Vec<Hit>, bool, usize) {
+    /// Answers a plain query: the best hits after a position.
+    pub(super) fn search(&self, query: &Query, after: Option<&Position>, limit: usize) -> BestHits {
         let mut workspace = self.workspaces.lock().pop().unwrap_or_default();
         let contents = self.contents.read();
         workspace.begin(contents.postings.len());
         let hits = workspace.score(&contents.postings, query);
-        let best = best_of(&contents.postings, query, hits, after, limit);
+        let best = self.best_of(&contents.postings, query, hits, after, limit);
         drop(contents);
         self.workspaces.lock().push(workspace);
         best
     }
+
+    fn best_of(
+        &self,
+        postings: &Postings,
+        query: &Query,
+        mut hits: Vec<Hit>,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> BestHits {
+        let total = hits.len();
+        let mut in_order = refine(postings, &asked(query), &mut hits);
+        let mut behind = after.map(|position| (position.score, position.id));
+        if let Some(shown) = after.and_then(|position| self.walks.shown(position)) {
+            in_order = without(&mut hits, in_order, &shown);
+            behind = None;
+        }
+        let (hits, more) = best_after(hits, in_order, behind, limit);
+        let walk = if more {
+            self.walks.keep(after, &hits)
+        } else {
+            0
+        };
+        let next = hits.last().filter(|_| more).map(|last| Position {
+            score: last.score,
+            id: last.id,
+            walk,
+        });
+        BestHits { hits, total, next }
+    }
 }
 
-fn best_of(
-    postings: &Postings,
-    query: &Query,
-    mut hits: Vec<Hit>,
-    after: Option<(f64, Uuid)>,
-    limit: usize,
-) -> (Vec<Hit>, bool, usize) {
-    let total = hits.len();
-    let in_order = refine(postings, &asked(query), &mut hits);
-    let (hits, more) = best_after(hits, in_order, after, limit);
-    (hits, more, total)
+/// A page of hits.
+pub(super) struct BestHits {
+    pub hits: Vec<Hit>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Where the next page begins.
+    pub next: Option<Position>,
 }
 
 /// What feedback has to know of a query.

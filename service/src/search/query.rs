@@ -61,9 +61,9 @@ pub struct Atom {
     pub words: Vec<Vec<String>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub prefix: bool,
-    /// For a prefix that is longer than its stem: the stem, taken as a whole word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stem: Option<String>,
+    /// For a prefix: stems of words that begin so, where the stems do not, taken as whole words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stems: Vec<String>,
     /// First and last year.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub years: Option<(i64, i64)>,
@@ -110,10 +110,10 @@ impl Query {
     }
 }
 
-/// Understands a query.
-pub fn parse(text: &str, mode: MatchMode) -> Query {
+/// Understands a query to a library with documents in these languages.
+pub fn parse(text: &str, mode: MatchMode, library: &[&'static str]) -> Query {
     let language = language_of(text);
-    let analyser = Analyser::for_query(language.as_deref());
+    let analyser = Analyser::for_search(language.as_deref(), library);
     let mut clauses: Vec<Clause> = Vec::new();
     let (mut joins_next, mut must_next) = (false, false);
     let mut pieces = pieces(text);
@@ -181,7 +181,7 @@ pub fn parse(text: &str, mode: MatchMode) -> Query {
             field: None,
             words: Vec::new(),
             prefix: false,
-            stem: None,
+            stems: Vec::new(),
             years: None,
             within: None,
         };
@@ -298,7 +298,7 @@ fn atom(piece: &Piece<'_>, analyser: &Analyser) -> Option<Atom> {
         field,
         words,
         prefix: false,
-        stem: None,
+        stems: Vec::new(),
         years: None,
         within: None,
     };
@@ -343,9 +343,9 @@ fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> 
             // English text keeps stems only: `library*` has to find `librari` too, `databases*` `databas`.
             let (longer, shorter): (Vec<&String>, Vec<&String>) = terms
                 .iter()
-                .filter(|term| **term != prefix)
+                .filter(|term| **term != prefix && !term.starts_with('='))
                 .partition(|stem| stem.len() + 1 >= prefix.len());
-            let stem = shorter.into_iter().next().cloned();
+            let stems = shorter.into_iter().take(1).cloned().collect();
             let mut prefixes: Vec<String> = longer.into_iter().cloned().collect();
             prefixes.push(prefix);
             return Some(Atom {
@@ -353,7 +353,7 @@ fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> 
                 field,
                 words: vec![prefixes],
                 prefix: true,
-                stem,
+                stems,
                 years: None,
                 within,
             });
@@ -369,7 +369,7 @@ fn words_atom(piece: &Piece<'_>, within: Option<usize>, analyser: &Analyser) -> 
         field,
         words,
         prefix: false,
-        stem: None,
+        stems: Vec::new(),
         years: None,
         within,
     })
@@ -395,7 +395,7 @@ mod tests {
     use super::*;
 
     fn shape(text: &str) -> Vec<(Occurs, Vec<String>)> {
-        parse(text, MatchMode::Best)
+        parse(text, MatchMode::Best, &[])
             .clauses
             .into_iter()
             .map(|clause| {
@@ -441,9 +441,9 @@ mod tests {
             "\"open", "OR", "OR OR a", "-", "- a", "title:", "((", "a:b:c", "\"\"", "*", "year:x",
             "'", "\\", "\u{0}",
         ] {
-            let _ = parse(text, MatchMode::All);
+            let _ = parse(text, MatchMode::All, &[]);
         }
-        assert!(parse("  ", MatchMode::Best).is_blank());
-        assert!(!parse("!!", MatchMode::Best).is_blank());
+        assert!(parse("  ", MatchMode::Best, &[]).is_blank());
+        assert!(!parse("!!", MatchMode::Best, &[]).is_blank());
     }
 }

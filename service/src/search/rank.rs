@@ -1,5 +1,7 @@
 //! Which candidates match, how well by [`super::formula`], and in which order.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::formula::{Frequency, Lengths, Norms, inverse_frequency, rounded, saturation, weight};
@@ -67,7 +69,7 @@ impl Collector {
                     term: term.clone().into_bytes(),
                     slot: slots,
                 }));
-                wanted.extend(atom.stem.iter().map(|stem| Wanted {
+                wanted.extend(atom.stems.iter().map(|stem| Wanted {
                     term: stem.clone().into_bytes(),
                     slot: slots,
                 }));
@@ -129,6 +131,17 @@ impl Collector {
         if matches {
             self.ids.push((id, terms.lengths()));
         } else {
+            self.frequencies.truncate(row);
+        }
+        matches
+    }
+
+    /// Whether a document matches that is not to be scored.
+    pub fn matches(&mut self, packed: &[u8]) -> bool {
+        let row = self.frequencies.len();
+        let matches = self.consider(Uuid::nil(), packed);
+        if matches {
+            self.ids.pop();
             self.frequencies.truncate(row);
         }
         matches
@@ -238,6 +251,19 @@ pub fn before(one: &Hit, other: &Hit) -> std::cmp::Ordering {
         .score
         .total_cmp(&one.score)
         .then_with(|| one.id.cmp(&other.id))
+}
+
+/// Leaves hits out; tells how many are left of the first ones, which stand in order.
+pub fn without(hits: &mut Vec<Hit>, in_order: usize, left_out: &HashSet<Uuid>) -> usize {
+    let mut index = 0;
+    let mut left = 0;
+    hits.retain(|hit| {
+        let stays = !left_out.contains(&hit.id);
+        left += usize::from(stays && index < in_order);
+        index += 1;
+        stays
+    });
+    left
 }
 
 /// The best hits after a position, best first, ties by id; with whether there are more. The first `in_order` stand in

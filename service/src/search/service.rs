@@ -11,8 +11,10 @@ use uuid::Uuid;
 use super::candidates::Candidates;
 use super::document::{Facet, read_facets};
 use super::highlight::highlights;
+use super::memory::BestHits;
 use super::query::{MatchMode, Query, parse};
 use super::rank::{Collector, Hit};
+use super::walks::Position;
 use super::{DOCUMENTS, KIND_RESOURCE};
 use crate::Pharos;
 use crate::error::{Error, Fault};
@@ -75,9 +77,7 @@ pub struct FacetCount {
 
 /// What a query finds on one page.
 struct PageOfHits {
-    hits: Vec<Hit>,
-    more: bool,
-    total: usize,
+    best: BestHits,
     facets: serde_json::Map<String, Json>,
 }
 
@@ -92,7 +92,6 @@ impl Pharos {
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchReply, Error> {
         let limit = crate::lists::checked_limit(request.limit)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let query = parse(&request.q, request.mode);
         let binding = format!(
             "search\u{1}{}\u{1}{:?}\u{1}{}",
             request.q,
@@ -104,15 +103,23 @@ impl Pharos {
             None => None,
         };
         self.follow.call(()).await?;
-        let mut page = self.find_page(&query, request, after, limit).await?;
-        let mut correction = self.correction(&request.q, &query).await?;
+        let languages = self.memory.languages();
+        let mut query = parse(&request.q, request.mode, &languages);
+        self.complete_prefixes(&mut query).await?;
+        let mut page = self
+            .find_page(&query, request, after.as_ref(), limit)
+            .await?;
+        let mut correction = self.correction(&request.q, &query, &languages).await?;
         let mut instead = None;
         if let Some(meant) = &correction
-            && (page.total == 0 || meant.nothing_known)
+            && (page.best.total == 0 || meant.nothing_known)
         {
-            let other = parse(&meant.text, request.mode);
-            let found = self.find_page(&other, request, after, limit).await?;
-            if found.total > 0 {
+            let mut other = parse(&meant.text, request.mode, &languages);
+            self.complete_prefixes(&mut other).await?;
+            let found = self
+                .find_page(&other, request, after.as_ref(), limit)
+                .await?;
+            if found.best.total > 0 {
                 page = found;
                 instead = Some(other);
             } else {
@@ -121,16 +128,15 @@ impl Pharos {
         }
         let marked = instead.as_ref().unwrap_or(&query);
         let items = self
-            .load_items(&page.hits, &mut Collector::new(marked.clone()))
+            .load_items(&page.best.hits, &mut Collector::new(marked.clone()))
             .await?;
-        let next_cursor = page
-            .hits
-            .last()
-            .filter(|_| page.more)
-            .map(|hit| self.cursors.write(&binding, &json!([hit.score, hit.id])));
+        let next_cursor = page.best.next.map(|next| {
+            let position = json!([next.score, next.id, next.walk]);
+            self.cursors.write(&binding, &position)
+        });
         Ok(SearchReply {
             items,
-            total: page.total,
+            total: page.best.total,
             facets: page.facets,
             corrected: instead.is_some(),
             query,
@@ -143,33 +149,27 @@ impl Pharos {
         &self,
         query: &Query,
         request: &SearchRequest,
-        after: Option<(f64, Uuid)>,
+        after: Option<&Position>,
         limit: usize,
     ) -> Result<PageOfHits, Error> {
         let mut facets = serde_json::Map::new();
-        let (hits, more, total) =
-            if query.is_plain() && request.facets.is_empty() && request.filter.is_none() {
-                self.memory.search(query, after, limit)
-            } else {
-                let matches = self.find_matches(query, request).await?;
-                for facet in &request.facets {
-                    facets.insert(
-                        facet.name().to_owned(),
-                        json!(top_values(&matches.facets, *facet)),
-                    );
-                }
-                let collector = matches
-                    .collector
-                    .unwrap_or_else(|| Collector::new(query.clone()));
-                let hits = collector.hits(&self.memory.statistics(query));
-                self.memory.best(query, hits, after, limit)
-            };
-        Ok(PageOfHits {
-            hits,
-            more,
-            total,
-            facets,
-        })
+        let best = if query.is_plain() && request.facets.is_empty() && request.filter.is_none() {
+            self.memory.search(query, after, limit)
+        } else {
+            let matches = self.find_matches(query, request).await?;
+            for facet in &request.facets {
+                facets.insert(
+                    facet.name().to_owned(),
+                    json!(top_values(&matches.facets, *facet)),
+                );
+            }
+            let collector = matches
+                .collector
+                .unwrap_or_else(|| Collector::new(query.clone()));
+            let hits = collector.hits(&self.memory.statistics(query));
+            self.memory.best(query, hits, after, limit)
+        };
+        Ok(PageOfHits { best, facets })
     }
 
     /// Matches found by the database's token index: every kind of query, with filters and facets.
@@ -267,8 +267,11 @@ impl Pharos {
         let by_id = self.load_matches(hits).await?;
         let mut items = Vec::with_capacity(hits.len());
         for hit in hits {
-            // One that was deleted since the first statement is left out.
-            let Some(found) = by_id.get(&hit.id) else {
+            // One that was deleted, or changed so that it does not match, since the first statement is left out.
+            let Some(found) = by_id
+                .get(&hit.id)
+                .filter(|found| collector.matches(&found.terms))
+            else {
                 continue;
             };
             let mut marked = serde_json::Map::new();
@@ -291,13 +294,17 @@ impl Pharos {
     }
 }
 
-fn read_position(position: &Json) -> Result<(f64, Uuid), Error> {
+fn read_position(position: &Json) -> Result<Position, Error> {
     let score = position.get(0).and_then(Json::as_f64);
     let id = position
         .get(1)
         .and_then(Json::as_str)
         .and_then(|id| Uuid::try_parse(id).ok());
-    score.zip(id).ok_or_else(|| {
+    let walk = position.get(2).and_then(Json::as_u64).unwrap_or(0);
+    let position = score
+        .zip(id)
+        .map(|(score, id)| Position { score, id, walk });
+    position.ok_or_else(|| {
         Error::BadParameter(vec![Fault::parameter(
             "cursor",
             "bad_cursor",

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
+use super::languages::{LATIN, algorithm, primary_language};
+
 /// Words that a thread remembers at most, each in the one place that its hash gives it: some 400 KB a thread.
 const PLACES: usize = 4_096;
 /// Longer words seldom come again.
@@ -21,20 +23,20 @@ thread_local! {
 }
 
 /// The Snowball stemmer of a language.
-pub(super) struct RememberingStemmer {
+struct RememberingStemmer {
     algorithm: Algorithm,
     stemmer: Stemmer,
 }
 
 impl RememberingStemmer {
-    pub(super) fn create(algorithm: Algorithm) -> Self {
+    fn create(algorithm: Algorithm) -> Self {
         Self {
             algorithm,
             stemmer: Stemmer::create(algorithm),
         }
     }
 
-    pub(super) fn stem<'w>(&self, word: &'w str) -> Cow<'w, str> {
+    fn stem<'w>(&self, word: &'w str) -> Cow<'w, str> {
         if word.len() > LONGEST {
             return self.stemmer.stem(word);
         }
@@ -65,6 +67,66 @@ impl RememberingStemmer {
         });
         (hash >> 32) as usize % PLACES
     }
+}
+
+/// A stemmer with the language that its stems carry.
+pub(super) struct Stems {
+    pub language: Option<&'static str>,
+    stemmer: RememberingStemmer,
+}
+
+impl Stems {
+    pub fn english() -> Self {
+        Self {
+            language: None,
+            stemmer: RememberingStemmer::create(Algorithm::English),
+        }
+    }
+
+    pub fn marked(language: &'static str) -> Option<Self> {
+        Some(Self {
+            language: Some(language),
+            stemmer: RememberingStemmer::create(algorithm(language)?),
+        })
+    }
+
+    /// In a language given as a tag; `None` where Snowball has no stemmer.
+    pub fn of_tag(tag: &str, marks: bool) -> Option<Self> {
+        let language = primary_language(tag);
+        Some(Self {
+            stemmer: RememberingStemmer::create(algorithm(&language)?),
+            language: stem_languages().find(|known| marks && *known == language),
+        })
+    }
+
+    /// The same, its stems without a language unless they are marked.
+    pub fn marked_if(self, marks: bool) -> Self {
+        Self {
+            language: self.language.filter(|_| marks),
+            ..self
+        }
+    }
+
+    pub fn stem<'w>(&self, folded: &'w str) -> Option<Cow<'w, str>> {
+        let stem = self.stemmer.stem(folded);
+        if stem.is_empty() {
+            return None;
+        }
+        Some(match self.language {
+            Some(language) => Cow::Owned(format!("={language}:{stem}")),
+            None => stem,
+        })
+    }
+}
+
+/// The languages that stems may carry.
+fn stem_languages() -> impl Iterator<Item = &'static str> {
+    LATIN.into_iter().chain(["el", "ru", "ar", "ta"])
+}
+
+/// The term of documents whose words have stems in this language.
+pub fn language_token(language: &str) -> String {
+    format!("=a:{language}")
 }
 
 #[cfg(test)]

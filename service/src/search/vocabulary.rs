@@ -125,6 +125,17 @@ impl Vocabulary {
         Some(number)
     }
 
+    /// Calls `each` for every folded word that begins so, in order of code points.
+    pub(super) fn beginning(&self, beginning: &str, mut each: impl FnMut(&str)) {
+        let from = (Box::from(beginning), 0);
+        for (word, _) in self.folded.range::<(Box<str>, u32), _>(from..) {
+            if !word.starts_with(beginning) {
+                return;
+            }
+            each(word);
+        }
+    }
+
     /// The best correction of a folded word: the fewest errors (Damerau-Levenshtein, neighbours changed places are
     /// one), then the most resources, then the order of code points. `None` when there is none, or the word is known.
     pub(super) fn correction(&self, folded: &str) -> Option<String> {

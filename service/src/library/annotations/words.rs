@@ -70,7 +70,7 @@ pub(super) async fn replace(
 /// Annotations that have every word of a query; `None` for a query without one.
 pub(super) fn condition(query: &str) -> Option<Expr> {
     let mut asked: Vec<Vec<String>> = Vec::new();
-    Analyser::for_query(None).words(query, |word| {
+    Analyser::for_query().words(query, |word| {
         if asked.len() < MOST_ASKED {
             asked.push(word.terms);
         }
