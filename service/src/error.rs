@@ -83,6 +83,9 @@ pub enum Error {
     /// Something with this unique value exists.
     #[error("{0}")]
     Conflict(String),
+    /// What is stored does not allow the change; each fault names its place.
+    #[error("the change does not fit what is stored: {}", describe(.0))]
+    Unfitting(Vec<Fault>),
     /// The credentials are missing, unknown, expired or revoked.
     #[error("{0}")]
     Unauthenticated(String),

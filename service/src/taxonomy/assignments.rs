@@ -87,7 +87,7 @@ const FIELDS: [Field; 6] = [
     Field::new("resource_taxonomy", "created_at", Holds::Time).sortable(),
 ];
 
-const ASSIGNMENTS: Table = Table {
+pub(crate) const ASSIGNMENTS: Table = Table {
     fields: &[&FIELDS],
     key: "node_id",
     default_sort: "path",
