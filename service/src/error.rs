@@ -97,6 +97,16 @@ pub enum Error {
     Internal(String),
 }
 
+impl Error {
+    /// What a body refers to and is not there is a conflict: "not found" is about what the path names.
+    pub(crate) fn of_reference(self) -> Self {
+        match self {
+            Self::NotFound { .. } => Self::Conflict(self.to_string()),
+            other => other,
+        }
+    }
+}
+
 fn describe(faults: &[Fault]) -> String {
     let texts: Vec<String> = faults
         .iter()

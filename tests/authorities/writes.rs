@@ -291,6 +291,12 @@ async fn a_merged_authority_takes_its_resources_along(world: World) {
         .await
         .problem(404, "not_found");
     let itself = format!("authorities/subjects/{}/merge", id(&other));
+    let unknown = json!({"into_id": "01890000-0000-7000-8000-000000000000"});
+    world
+        .editor
+        .post(&itself, &unknown)
+        .await
+        .problem(409, "conflict");
     world
         .editor
         .post(&itself, &json!({"into_id": id(&other)}))

@@ -161,7 +161,8 @@ impl Pharos {
         self.database
             .write(move |transaction| async move {
                 hold(&transaction, resource_id).await?;
-                let node = find(&transaction, new.node_id).await?;
+                let node = find(&transaction, new.node_id).await;
+                let node = node.map_err(Error::of_reference)?;
                 match new.confidence {
                     None => assign(&transaction, resource_id, &node, now).await,
                     Some(confidence) => {
