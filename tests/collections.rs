@@ -54,7 +54,7 @@ async fn put(client: &Client, path: &str, body: Json) -> Reply {
 
 async fn delete_ids(client: &Client, path: &str, ids: &[&String]) -> Reply {
     let body = json!({ "resource_ids": ids });
-    client.request("DELETE", path).json(&body).send().await
+    client.post(&format!("{path}/remove"), &body).await
 }
 
 async fn a_collection_is_made_read_changed_and_deleted(world: World) {
@@ -479,11 +479,7 @@ async fn reach(
         ),
         (
             "remove",
-            client
-                .request("DELETE", &format!("{at}/resources"))
-                .json(&ids)
-                .send()
-                .await,
+            client.post(&format!("{at}/resources/remove"), &ids).await,
         ),
         (
             "remove one",

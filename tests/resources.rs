@@ -320,6 +320,12 @@ async fn a_method_that_a_path_lacks_is_answered_405_with_those_that_it_has(world
         ("PUT", one, "GET, PATCH, DELETE, HEAD"),
         ("POST", "search", "GET, HEAD"),
         ("POST", "/livez", "GET, HEAD"),
+        ("DELETE", "citations/importance", "GET, POST, HEAD"),
+        (
+            "PUT",
+            "collections/01890000-0000-7000-8000-000000000000/resources/remove",
+            "POST",
+        ),
     ] {
         let reply = world.admin.request(method, path).send().await;
         reply.problem(405, "method_not_allowed");
@@ -380,24 +386,8 @@ async fn operations_append_remove_replace_and_test(world: World) {
         ),
         (&json!(["a", "b"]), &json!("c"), &json!(2))
     );
+    // What does not fit what is stored is a conflict.
     for (operations, place, code) in [
-        (json!({}), "", "type"),
-        (json!([{"op": "move", "path": "/title"}]), "/0/op", "enum"),
-        (
-            json!([{"op": "add", "path": "title", "value": 1}]),
-            "/0/path",
-            "format",
-        ),
-        (
-            json!([{"op": "add", "path": "/title"}]),
-            "/0/value",
-            "required",
-        ),
-        (
-            json!([{"op": "remove", "path": "/title", "from": "/x"}]),
-            "/0",
-            "unknown_field",
-        ),
         (
             json!([{"op": "remove", "path": "/metadata/none"}]),
             "/0/path",
@@ -417,6 +407,25 @@ async fn operations_append_remove_replace_and_test(world: World) {
             json!([{"op": "remove", "path": "/metadata/n"}, {"op": "test", "path": "/title", "value": "u"}]),
             "/1/path",
             "test_failed",
+        ),
+    ] {
+        patch(operations).await.has_fault(409, place, code);
+    }
+    // Members that an operation does not know are ignored.
+    let ignored = json!([{"op": "add", "path": "/creator", "value": "c", "from": "/x"}]);
+    assert_eq!(patch(ignored).await.is(200).json(), changed);
+    for (operations, place, code) in [
+        (json!({}), "", "type"),
+        (json!([{"op": "move", "path": "/title"}]), "/0/op", "enum"),
+        (
+            json!([{"op": "add", "path": "title", "value": 1}]),
+            "/0/path",
+            "format",
+        ),
+        (
+            json!([{"op": "add", "path": "/title"}]),
+            "/0/value",
+            "required",
         ),
         (
             json!([{"op": "remove", "path": "/title"}]),

@@ -272,12 +272,8 @@ impl Paths {
             .collect()
     }
 
-    /// Those of the path as it stands, else those of every path with parameters that it fits.
+    /// Those of the paths that it fits: of several with most of it fixed, as it is for the one that would serve it.
     fn methods(&self, path: &str) -> Vec<Method> {
-        let exact = self.methods_of(path);
-        if !exact.is_empty() {
-            return exact;
-        }
         let asked: Vec<&str> = path.split('/').collect();
         let same = |segments: &[String]| {
             segments.len() == asked.len()
@@ -285,9 +281,14 @@ impl Paths {
                     known == asked || (known.starts_with('{') && !asked.is_empty())
                 })
         };
-        self.known
-            .iter()
-            .filter(|(segments, _)| same(segments))
+        let fixed = |segments: &[String]| {
+            let parameters = segments.iter().filter(|part| part.starts_with('{'));
+            segments.len() - parameters.count()
+        };
+        let fitting = || self.known.iter().filter(|(segments, _)| same(segments));
+        let most = fitting().map(|(segments, _)| fixed(segments)).max();
+        fitting()
+            .filter(|(segments, _)| Some(fixed(segments)) == most)
             .flat_map(|(_, methods)| methods.clone())
             .collect()
     }

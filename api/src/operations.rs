@@ -93,6 +93,7 @@ pub fn within<M: Mount>(scope: M) -> M {
         .service(collection_contents::list_collection_resources)
         .service(collection_contents::add_collection_resources)
         .service(collection_contents::remove_collection_resources)
+        .undescribed(nothing_else("/collections/{id}/resources/remove"))
         .service(collection_contents::put_collection_resource)
         .service(collection_contents::remove_collection_resource)
         .service(collection_contents::list_members)

@@ -139,6 +139,9 @@ impl From<Error> for Problem {
                 ..Self::new(StatusCode::CONFLICT, "count_mismatch", detail)
             },
             Error::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
+            Error::Unfitting(faults) => {
+                Self::new(StatusCode::CONFLICT, "conflict", detail).with_faults(faults)
+            }
             Error::Unauthenticated(_) => {
                 Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).with_header(
                     header::WWW_AUTHENTICATE,

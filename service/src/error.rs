@@ -83,6 +83,9 @@ pub enum Error {
     /// Something with this unique value exists.
     #[error("{0}")]
     Conflict(String),
+    /// What is stored does not allow the change; each fault names its place.
+    #[error("the change does not fit what is stored: {}", describe(.0))]
+    Unfitting(Vec<Fault>),
     /// The credentials are missing, unknown, expired or revoked.
     #[error("{0}")]
     Unauthenticated(String),
@@ -92,6 +95,16 @@ pub enum Error {
     /// A fault of the program.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl Error {
+    /// What a body refers to and is not there is a conflict: "not found" is about what the path names.
+    pub(crate) fn of_reference(self) -> Self {
+        match self {
+            Self::NotFound { .. } => Self::Conflict(self.to_string()),
+            other => other,
+        }
+    }
 }
 
 fn describe(faults: &[Fault]) -> String {

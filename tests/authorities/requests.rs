@@ -7,6 +7,7 @@ use crate::harness::{World, resource};
 
 matrix![
     a_form_belongs_to_one_authority_of_its_file,
+    a_prefix_longer_than_a_name_is_refused,
     an_authority_change_needs_the_version_that_was_read,
     names_are_completed_by_their_beginning,
     authorities_are_listed_by_code_points,
@@ -49,6 +50,15 @@ async fn a_form_belongs_to_one_authority_of_its_file(world: World) {
         .get("authorities/titles")
         .await
         .problem(404, "not_found");
+}
+
+async fn a_prefix_longer_than_a_name_is_refused(world: World) {
+    let of = async |length: usize| {
+        let path = format!("authorities/subjects?prefix={}", "x".repeat(length));
+        world.reader.get(&path).await
+    };
+    of(500).await.is(200);
+    of(501).await.has_fault(400, "prefix", "too_long");
 }
 
 async fn an_authority_change_needs_the_version_that_was_read(world: World) {

@@ -10,6 +10,7 @@ matrix![
     every_way_in_brings_names_into_their_canonical_form,
     two_forms_of_one_subject_become_one_entry,
     what_is_there_already_is_rewritten_and_found_by_its_new_name,
+    a_change_under_an_idempotency_key_rewrites_before_it_is_answered,
     a_renamed_authority_keeps_its_old_name_as_a_variant,
     a_merged_authority_takes_its_resources_along,
     a_deleted_authority_leaves_names_as_they_are,
@@ -178,6 +179,50 @@ async fn what_is_there_already_is_rewritten_and_found_by_its_new_name(world: Wor
     assert_eq!(again["creator"], "Twain, Mark");
 }
 
+async fn a_change_under_an_idempotency_key_rewrites_before_it_is_answered(world: World) {
+    let written = resource(
+        &world,
+        json!({"title": "T", "creator": "One", "publisher": "P"}),
+    )
+    .await;
+    // The second one finds what the first one left to be done, if it left anything.
+    for (key, name, variant) in [("k1", "First", "One"), ("k2", "Second", "Two")] {
+        let body = json!({"name": name, "variants": [variant]});
+        let post = async || {
+            world
+                .editor
+                .request("POST", "authorities/creators")
+                .header("idempotency-key", key)
+                .json(&body)
+                .send()
+                .await
+                .is(201)
+        };
+        let made = post().await;
+        assert_eq!(
+            read_resource(&world, &written).await["creator"],
+            "First",
+            "after {name}"
+        );
+        assert_eq!(post().await.json(), made.json());
+    }
+    let merge = json!({"into_id": id(&authority(&world, "creators", "Third", &[]).await)});
+    let first = world.reader.get("authorities/creators?sort=name").await;
+    let first = first.is(200).json()["items"][0].clone();
+    world
+        .editor
+        .request(
+            "POST",
+            &format!("authorities/creators/{}/merge", id(&first)),
+        )
+        .header("idempotency-key", "k3")
+        .json(&merge)
+        .send()
+        .await
+        .is(200);
+    assert_eq!(read_resource(&world, &written).await["creator"], "Third");
+}
+
 async fn a_renamed_authority_keeps_its_old_name_as_a_variant(world: World) {
     let made = authority(&world, "publishers", "Harbour Press", &["Harbor Press"]).await;
     let item = resource(&world, json!({"title": "T", "publisher": "harbor press"})).await;
@@ -246,6 +291,12 @@ async fn a_merged_authority_takes_its_resources_along(world: World) {
         .await
         .problem(404, "not_found");
     let itself = format!("authorities/subjects/{}/merge", id(&other));
+    let unknown = json!({"into_id": "01890000-0000-7000-8000-000000000000"});
+    world
+        .editor
+        .post(&itself, &unknown)
+        .await
+        .problem(409, "conflict");
     world
         .editor
         .post(&itself, &json!({"into_id": id(&other)}))

@@ -8,6 +8,7 @@ use crate::harness::{Reply, World};
 matrix![
     an_import_takes_rows_in_any_order_and_is_idempotent,
     an_import_refuses_bad_rows_alone,
+    a_table_has_known_columns_alone,
 ];
 
 async fn import(world: &World, kind: &str, rows: &str) -> Reply {
@@ -125,4 +126,18 @@ async fn an_import_refuses_bad_rows_alone(world: World) {
         .json();
     assert_eq!(report["rejected"], 1, "{report}");
     assert_eq!(shown_tree(&world).await, "500<-@1 510<500@2");
+}
+
+async fn a_table_has_known_columns_alone(world: World) {
+    for header in [
+        "code,label,colour",
+        "code,label,label",
+        "code,label,",
+        "code",
+    ] {
+        import(&world, "text/csv", &format!("{header}\n"))
+            .await
+            .has_fault(422, "", "unreadable");
+    }
+    import(&world, "text/csv", "label, code\n").await.is(200);
 }

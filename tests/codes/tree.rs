@@ -141,7 +141,7 @@ async fn a_given_parent_counts_more_than_the_prefix(world: World) {
         .editor
         .patch(path, "*", &to(json!("999")))
         .await
-        .problem(404, "not_found");
+        .problem(409, "conflict");
     world
         .editor
         .patch(path, "*", &to(json!("510")))
@@ -355,7 +355,7 @@ async fn bad_codes_are_told_with_their_place(world: World) {
         .editor
         .post("classification-codes", &unknown)
         .await
-        .problem(404, "not_found");
+        .problem(409, "conflict");
     world
         .editor
         .patch("classification-codes/500", "*", &json!({"code": "501"}))

@@ -187,7 +187,7 @@ async fn circles_clashes_and_depth_are_refused_in_words(world: World) {
             .editor
             .post(&of(&twin, "move"), &body)
             .await
-            .problem(404, "not_found");
+            .problem(409, "conflict");
     }
     assert_eq!(paths(&world).await, before);
     let mut parent = optics.clone();

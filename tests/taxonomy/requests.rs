@@ -263,7 +263,7 @@ async fn bad_input_is_told_with_its_place(world: World) {
         .editor
         .post(&place, &unknown)
         .await
-        .problem(404, "not_found");
+        .problem(409, "conflict");
     world
         .reader
         .get("resources/01890000-0000-7000-8000-000000000000/taxonomy")

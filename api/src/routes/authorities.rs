@@ -81,6 +81,9 @@ pub struct AuthorityPatch {
     variants: Option<Vec<String>>,
 }
 
+/// Characters of a prefix at most: as many as a name has.
+const LONGEST_PREFIX: usize = 500;
+
 /// Completion.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -113,6 +116,14 @@ pub async fn list_authorities(
         list: parameters.list(actor.viewer())?,
         prefix: parameters.text("prefix")?,
     };
+    if list
+        .prefix
+        .iter()
+        .any(|text| text.chars().count() > LONGEST_PREFIX)
+    {
+        let detail = format!("at most {LONGEST_PREFIX} characters are allowed");
+        return Err(Problem::parameter("prefix", "too_long", detail));
+    }
     parameters.finish()?;
     page_reply(&request, pharos.list_authorities(file.0, &list).await?)
 }

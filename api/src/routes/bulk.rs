@@ -181,6 +181,7 @@ fn ndjson(batch: &[Resource]) -> Result<Bytes, Problem> {
 
 /// Which resources are to be deleted.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the OpenAPI document's view of a body that Members reads"
@@ -190,6 +191,7 @@ pub struct Deletion {
     #[schema(
         min_length = 1,
         max_length = 8_000,
+        format = "aip-160-filter",
         example = "identifier = \"draft:*\""
     )]
     filter: String,

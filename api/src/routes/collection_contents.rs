@@ -30,7 +30,7 @@ list_schema!(MemberList, Member, "A page of members.");
     dead_code,
     reason = "the OpenAPI document's view of a body that the service reads"
 )]
-pub struct ResourceIds {
+pub struct ResourceSelection {
     /// One named twice counts once.
     #[schema(min_items = 1, max_items = 1_000)]
     resource_ids: Vec<Uuid>,
@@ -99,7 +99,7 @@ pub async fn list_collection_resources(
 }
 
 /// Adds resources behind those that are there; what is there already stays where it is, and is no error. All or none.
-#[utoipa::path(tag = "collections", params(("id" = Uuid, Path)), request_body = ResourceIds, security(("key" = [])), responses(
+#[utoipa::path(tag = "collections", params(("id" = Uuid, Path)), request_body = ResourceSelection, security(("key" = [])), responses(
     (status = 200, description = "Added", body = Added),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
@@ -120,12 +120,12 @@ pub async fn add_collection_resources(
 }
 
 /// Takes resources out of a collection; what is not in it is no error. They stay in the library.
-#[utoipa::path(tag = "collections", params(("id" = Uuid, Path)), request_body = ResourceIds, security(("key" = [])), responses(
+#[utoipa::path(tag = "collections", params(("id" = Uuid, Path)), request_body = ResourceSelection, security(("key" = [])), responses(
     (status = 200, description = "Taken out", body = Removed),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
-#[delete("/collections/{id}/resources")]
+#[post("/collections/{id}/resources/remove")]
 pub async fn remove_collection_resources(
     request: HttpRequest,
     Caller(actor, (id, body)): Caller<(PathId, JsonBody)>,

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, delete, get, post};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use service::accounts::{Actor, CreatedKey, Key, NewKey, Role, Scope};
 use service::{Error, Pharos};
@@ -19,13 +19,14 @@ list_schema!(plain KeyList, Key, "A page of keys.");
 
 /// A key to be created.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the OpenAPI document's view of a body that Members reads"
 )]
 pub struct NewKeyBody {
     /// What the key is for.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, pattern = "^[^\\u0000]*$")]
     name: Option<String>,
     /// The caller when absent; another user needs `admin`.
     user_id: Option<Uuid>,
@@ -129,7 +130,7 @@ pub async fn find_key(
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
-#[delete("/keys/{id}")]
+#[post("/keys/{id}/revoke")]
 pub async fn revoke_key(
     request: HttpRequest,
     Caller(actor, id): Caller<PathId>,

@@ -6,7 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use service::Pharos;
 use service::accounts::Scope;
 use service::library::{Resource, ResourceFields};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::caller::Caller;
 use crate::input::{ChangeBody, IfMatch, JsonBody, Parameters, PathId};
@@ -18,32 +20,113 @@ list_schema!(ResourceList, Resource, "A page of resources.");
 
 /// The fields of a new resource: as in a reply, without those that the server sets. Only the title is needed.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the OpenAPI document's view of a body that the service reads"
 )]
 pub struct NewResource {
-    #[schema(min_length = 1, max_length = 4_000)]
+    /// At least one of its characters is visible.
+    #[schema(
+        min_length = 1,
+        max_length = 4_000,
+        pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$"
+    )]
     title: String,
+    #[schema(max_length = 1_000_000, pattern = "^[^\\u0000]*$")]
     description: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     creator: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     publisher: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     contributor: Option<String>,
+    /// A year (negative before the common era), a month, a day, or an RFC 3339 time.
+    #[schema(schema_with = date)]
     date: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     r#type: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     format: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     identifier: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     source: Option<String>,
+    /// A language tag of ASCII letters, digits and hyphens.
+    #[schema(
+        max_length = 35,
+        pattern = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
+        example = "en-US"
+    )]
     language: Option<String>,
-    relation: Option<Vec<String>>,
+    #[schema(max_items = 1_000)]
+    relation: Option<Vec<Entry>>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     coverage: Option<String>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     rights: Option<String>,
-    subject: Option<Vec<String>>,
+    #[schema(max_items = 1_000)]
+    subject: Option<Vec<Entry>>,
+    #[schema(max_length = 4_000, pattern = "^[^\\u0000]*$")]
     classification_code: Option<String>,
     read_status: Option<service::library::ReadStatus>,
     #[schema(minimum = 0, maximum = 100)]
     quality_score: Option<f64>,
-    metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+    /// Anything else: an object of up to 262,144 bytes of JSON, nested up to 64 deep.
+    metadata: Option<Metadata>,
+}
+
+/// Any JSON object.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the OpenAPI document's view of free JSON")]
+pub struct Metadata(std::collections::BTreeMap<String, serde_json::Value>);
+
+/// An entry of a list of texts.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 4_000, pattern = "^[^\\u0000]*$")]
+#[expect(dead_code, reason = "the OpenAPI document's view of a text")]
+pub struct Entry(String);
+
+fn date() -> Schema {
+    let years = text().pattern(Some("^-?[0-9]{1,4}$"));
+    let months = text().pattern(Some("^[0-9]{4}-(0[1-9]|1[0-2])$"));
+    let days = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
+    let times = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let any = AnyOfBuilder::new()
+        .item(years)
+        .item(months)
+        .item(days)
+        .item(times)
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .examples([serde_json::json!("1998-09-04")]);
+    Schema::AnyOf(any.build())
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// What is to change about a resource: as [`NewResource`], and nothing is needed.
+pub struct ResourcePatch;
+
+impl PartialSchema for ResourcePatch {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = NewResource::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.required.clear();
+            object.description = Some(
+                "What is to change about a resource: null removes, what is absent stays."
+                    .to_owned(),
+            );
+        }
+        schema
+    }
+}
+
+impl ToSchema for ResourcePatch {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        NewResource::schemas(schemas);
+    }
 }
 
 /// Lists resources.
@@ -111,7 +194,7 @@ pub async fn find_resource(
 /// `remove`, `replace` and `test` of a JSON Patch (RFC 6902). It is applied to what is stored when its turn comes, so
 /// that with `If-Match: *` none is lost. `If-Match` is needed.
 #[utoipa::path(tag = "resources", params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version that was read, or `*`")),
-    request_body(content((serde_json::Value = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
+    request_body(content((ResourcePatch = "application/merge-patch+json"), (Vec<serde_json::Value> = "application/json-patch+json"))), security(("key" = [])), responses(
     (status = 200, description = "Changed", body = Resource, headers(("ETag" = String))),
     (status = "4XX", description = "The request was refused: 412 when the version is stale, 428 without If-Match", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),

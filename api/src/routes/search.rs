@@ -34,7 +34,10 @@ pub struct SearchParameters {
     #[param(pattern = "^resource$")]
     kind: Option<String>,
     /// Of subject, creator, language, type, year, classification; separated by commas.
-    #[param(example = "subject,language")]
+    #[param(
+        example = "subject,language",
+        pattern = "^(subject|creator|language|type|year|classification)?(,(subject|creator|language|type|year|classification)?)*$"
+    )]
     facets: Option<String>,
     /// AIP-160, as in lists of resources.
     #[param(max_length = 8_000)]

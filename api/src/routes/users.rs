@@ -19,14 +19,19 @@ list_schema!(plain UserList, User, "A page of users.");
 
 /// A user to be created.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the OpenAPI document's view of a body that Members reads"
 )]
 pub struct NewUserBody {
-    #[schema(max_length = 254, example = "ada@example.org")]
+    #[schema(
+        max_length = 254,
+        example = "ada@example.org",
+        pattern = "^[^@\\s\\u0000-\\u0020\\u007f-\\u009f]+@[^@\\s\\u0000-\\u0020\\u007f-\\u009f]+$"
+    )]
     email: String,
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, pattern = "^[^\\u0000]*$")]
     display_name: Option<String>,
     /// `reader` when absent.
     role: Option<Role>,
@@ -34,12 +39,13 @@ pub struct NewUserBody {
 
 /// What is to change about a user; absent stays.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the OpenAPI document's view of a body that Members reads"
 )]
 pub struct UserPatch {
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, pattern = "^[^\\u0000]*$")]
     display_name: Option<String>,
     role: Option<Role>,
     /// Refuses all keys of the user while true.

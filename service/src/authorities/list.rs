@@ -35,7 +35,7 @@ const SUBJECT_FIELDS: [Field; 5] = fields("authority_subjects");
 const CREATOR_FIELDS: [Field; 5] = fields("authority_creators");
 const PUBLISHER_FIELDS: [Field; 5] = fields("authority_publishers");
 
-const SUBJECTS: Table = table(&[&SUBJECT_FIELDS]);
+pub(crate) const SUBJECTS: Table = table(&[&SUBJECT_FIELDS]);
 const CREATORS: Table = table(&[&CREATOR_FIELDS]);
 const PUBLISHERS: Table = table(&[&PUBLISHER_FIELDS]);
 

@@ -37,7 +37,8 @@ async fn merge(
 ) -> Result<Stored, Error> {
     let epoch = begin(transaction).await?;
     let gone = find(transaction, file, id).await?;
-    let mut stays = find(transaction, file, into).await?;
+    let stays = find(transaction, file, into).await;
+    let mut stays = stays.map_err(Error::of_reference)?;
     if id == into {
         return Err(Error::Conflict(format!(
             "`{}` cannot be merged into itself",

@@ -21,3 +21,4 @@ pub use self::list::AuthorityList;
 pub(crate) use self::known::{
     Authorities, KnownNames, by_authorities, check, check_all, names_something,
 };
+pub(crate) use self::list::SUBJECTS;

@@ -84,15 +84,19 @@ impl FromRow for Many {
 }
 
 impl Pharos {
-    /// Rewrites what waits for it, and returns when that is done. It goes on when the caller does not wait.
+    /// Rewrites what waits for it when the change is committed, and returns when that is done; within a request that is
+    /// kept under an `Idempotency-Key`, before it is answered. It goes on when the caller does not wait.
     pub(super) async fn rewrite_resources(&self) {
-        let (done, wait) = oneshot::channel();
-        let rewriter = self.rewriter();
-        self.database.spawn(async move {
-            rewriter.run().await;
-            let _ = done.send(());
-        });
-        let _ = wait.await;
+        let (rewriter, database) = (self.rewriter(), self.database.clone());
+        let rewriting = async move {
+            let (done, wait) = oneshot::channel();
+            database.spawn(async move {
+                rewriter.run().await;
+                let _ = done.send(());
+            });
+            let _ = wait.await;
+        };
+        self.database.after_commit(rewriting).await;
     }
 
     /// Goes on with what a process left that was ended, beside the requests.

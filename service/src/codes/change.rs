@@ -141,7 +141,7 @@ pub(super) fn model(new: NewCode, now: DateTime<Utc>) -> Model {
 
 fn require_parent(codes: &Codes, parent: Option<&str>) -> Result<(), Error> {
     match parent {
-        Some(parent) if !codes.contains_key(parent) => Err(not_found(parent)),
+        Some(parent) if !codes.contains_key(parent) => Err(not_found(parent).of_reference()),
         _ => Ok(()),
     }
 }

@@ -9,6 +9,7 @@ use super::change::model;
 use super::code::NewCode;
 use super::tree::{Codes, arrange, in_circles, without_parent};
 use crate::Pharos;
+use crate::body::shortened;
 use crate::error::{Error, Fault};
 use crate::library::ImportFormat;
 
@@ -218,6 +219,9 @@ fn read_ndjson(bytes: &[u8]) -> Vec<Line> {
         .collect()
 }
 
+/// Columns that a table of codes may have.
+const COLUMNS: [&str; 3] = ["code", "label", "parent_code"];
+
 fn read_csv(bytes: &[u8]) -> Result<Vec<Line>, Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
@@ -233,6 +237,17 @@ fn read_csv(bytes: &[u8]) -> Result<Vec<Line>, Error> {
             "the header needs the columns code and label: it has {}",
             headers.iter().collect::<Vec<_>>().join(", ")
         )));
+    }
+    let mut seen = Vec::new();
+    for name in headers.iter().map(str::trim) {
+        if !COLUMNS.contains(&name) || seen.contains(&name) {
+            return Err(unreadable(format!(
+                "the columns are {}, each once: the header has `{}`",
+                COLUMNS.join(", "),
+                shortened(name)
+            )));
+        }
+        seen.push(name);
     }
     let mut lines = Vec::new();
     for record in reader.byte_records() {

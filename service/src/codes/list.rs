@@ -24,7 +24,7 @@ const fn field(name: &'static str, holds: Holds) -> Field {
     Field::new("classification_codes", name, holds)
 }
 
-const CODES: Table = Table {
+pub(crate) const CODES: Table = Table {
     fields: &[&FIELDS],
     key: "code",
     default_sort: "code",

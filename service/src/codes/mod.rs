@@ -12,3 +12,5 @@ mod tree;
 pub use self::code::{ClassificationCode, CodeChanges, NewCode};
 pub use self::import::{CodeImportReport, CodeReject};
 pub use self::list::CodeList;
+
+pub(crate) use self::list::CODES;

@@ -5,6 +5,7 @@
 //! reply to a request can be kept in the transaction of its effect, by code that knows nothing of the effect.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use sea_orm::{DbErr, QueryResult, Statement};
@@ -35,9 +36,13 @@ pub(crate) async fn apart<F: Future>(work: F) -> F::Output {
     }
 }
 
+type Later = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[derive(Default)]
 pub(super) struct Joined {
     open: Mutex<Open>,
+    /// What waits for the commit.
+    later: parking_lot::Mutex<Vec<Later>>,
 }
 
 #[derive(Default)]
@@ -143,6 +148,15 @@ pub(crate) struct JoinedWrites {
 }
 
 impl Database {
+    /// Does `work` when what this task has written is committed: now, or where the writes of a request are joined, at
+    /// the end of that. It is not done when they are undone.
+    pub(crate) async fn after_commit(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match current() {
+            Some(joined) => joined.later.lock().push(Box::pin(work)),
+            None => work.await,
+        }
+    }
+
     pub(crate) fn join_writes(&self) -> JoinedWrites {
         JoinedWrites {
             database: self.clone(),
@@ -161,11 +175,18 @@ impl JoinedWrites {
     pub(crate) async fn commit(self) -> Result<(), Error> {
         let open = std::mem::replace(&mut *self.joined.open.lock().await, Open::Lost);
         match (&self.database.inner.engine, open) {
-            (_, Open::NotYet) => Ok(()),
-            (_, Open::Sqlite(held)) => held.commit().await,
-            (Engine::Postgres(pool), Open::Postgres(transaction)) => pool.commit(transaction).await,
-            _ => Err(lost()),
+            (_, Open::NotYet) => {}
+            (_, Open::Sqlite(held)) => held.commit().await?,
+            (Engine::Postgres(pool), Open::Postgres(transaction)) => {
+                pool.commit(transaction).await?;
+            }
+            _ => return Err(lost()),
         }
+        let later = std::mem::take(&mut *self.joined.later.lock());
+        for work in later {
+            work.await;
+        }
+        Ok(())
     }
 
     pub(crate) async fn roll_back(self) {

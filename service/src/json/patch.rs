@@ -80,8 +80,9 @@ impl Change {
             Self::Merge(patch) => merge(&mut document, patch.clone()),
             Self::Operations(operations) => {
                 for (index, operation) in operations.iter().enumerate() {
+                    // RFC 5789, 2.2: in conflict with the state of what it changes.
                     operation.apply(&mut document).map_err(|(code, detail)| {
-                        invalid(&format!("/{index}/path"), code, detail)
+                        Error::Unfitting(vec![Fault::at(format!("/{index}/path"), code, detail)])
                     })?;
                 }
             }
@@ -129,14 +130,8 @@ fn read_operation(item: Json) -> Result<Operation, Misread> {
         (None, Kind::Remove) => Json::Null,
         (None, _) => return Err(("/value", "required", "a value is needed".to_owned())),
     };
-    match members.keys().next() {
-        Some(other) => Err((
-            "",
-            "unknown_field",
-            format!("`{other}` is no part of an operation"),
-        )),
-        None => Ok(Operation { kind, path, value }),
-    }
+    // Other members are to be ignored (RFC 6902, 4).
+    Ok(Operation { kind, path, value })
 }
 
 impl Operation {

@@ -32,6 +32,9 @@ pub use self::record::{Rendered, Resource};
 pub use self::resources::NewResource;
 pub use self::rows::ImportFormat;
 
+pub(crate) use self::annotations::ANNOTATIONS;
+pub(crate) use self::citations::{CITATIONS, RANKS};
+pub(crate) use self::collections::{COLLECTIONS, CONTENTS, MEMBERS};
 pub(crate) use self::list::padded;
 pub(crate) use self::record::{KnownResources, Stamp, resource_columns, stamp_columns};
 pub(crate) use self::resources::{creator, find_where, not_found, reader, update};

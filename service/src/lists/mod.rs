@@ -4,6 +4,7 @@
 //! [`Pharos::list_rows`] does the rest: `filter=` is compiled to a condition, `sort=` to an order that ends in the key,
 //! and the cursor carries the sort values of the last row, signed together with what was asked.
 
+mod described;
 mod sort;
 mod table;
 
@@ -11,6 +12,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+pub use self::described::{DESCRIBED_LISTS, DescribedList};
 pub(crate) use self::sort::{SortKey, after, order, parse_sort};
 pub use self::table::{Field, Holds, Related, Table};
 use crate::Pharos;

@@ -6,6 +6,7 @@ use crate::accounts::Viewer;
 use crate::json::JsonColumn;
 
 /// A table that is listed, perhaps joined to others.
+#[derive(Debug, Clone, Copy)]
 pub struct Table {
     /// Groups of fields, in the order in which errors name them.
     pub fields: &'static [&'static [Field]],

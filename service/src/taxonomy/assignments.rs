@@ -87,7 +87,7 @@ const FIELDS: [Field; 6] = [
     Field::new("resource_taxonomy", "created_at", Holds::Time).sortable(),
 ];
 
-const ASSIGNMENTS: Table = Table {
+pub(crate) const ASSIGNMENTS: Table = Table {
     fields: &[&FIELDS],
     key: "node_id",
     default_sort: "path",
@@ -161,7 +161,8 @@ impl Pharos {
         self.database
             .write(move |transaction| async move {
                 hold(&transaction, resource_id).await?;
-                let node = find(&transaction, new.node_id).await?;
+                let node = find(&transaction, new.node_id).await;
+                let node = node.map_err(Error::of_reference)?;
                 match new.confidence {
                     None => assign(&transaction, resource_id, &node, now).await,
                     Some(confidence) => {

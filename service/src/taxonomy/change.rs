@@ -116,7 +116,10 @@ async fn parent_of(
     parent_id: Option<Uuid>,
 ) -> Result<Option<Model>, Error> {
     match parent_id {
-        Some(id) => find(transaction, id).await.map(Some),
+        Some(id) => {
+            let parent = find(transaction, id).await;
+            parent.map(Some).map_err(Error::of_reference)
+        }
         None => Ok(None),
     }
 }

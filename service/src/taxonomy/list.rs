@@ -30,7 +30,7 @@ const fn field(name: &'static str, holds: Holds) -> Field {
     Field::new("taxonomy_nodes", name, holds)
 }
 
-const NODES: Table = Table {
+pub(crate) const NODES: Table = Table {
     fields: &[&FIELDS],
     key: "id",
     default_sort: "path",

@@ -35,7 +35,8 @@ async fn merge(
 ) -> Result<TaxonomyNode, Error> {
     take_turn(transaction).await?;
     let node = find(transaction, id).await?;
-    let target = find(transaction, into).await?;
+    let target = find(transaction, into).await;
+    let target = target.map_err(Error::of_reference)?;
     if is_within(&target.path, &node.path) {
         return Err(Error::Conflict(if target.id == node.id {
             format!("`{}` cannot be merged into itself", node.path)

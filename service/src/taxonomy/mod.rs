@@ -16,4 +16,7 @@ pub use self::list::NodeList;
 pub use self::node::{NewNode, NodeChanges, TaxonomyNode};
 pub use self::predictions::Prediction;
 
+pub(crate) use self::assignments::ASSIGNMENTS;
+pub(crate) use self::list::NODES;
 pub(crate) use self::node::folded_path;
+pub(crate) use self::predictions::QUEUE;

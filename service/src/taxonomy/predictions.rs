@@ -51,7 +51,7 @@ const FIELDS: [Field; 6] = [
     Field::new("taxonomy_predictions", "created_at", Holds::Time).sortable(),
 ];
 
-const QUEUE: Table = Table {
+pub(crate) const QUEUE: Table = Table {
     fields: &[&FIELDS],
     key: "id",
     default_sort: "-confidence",

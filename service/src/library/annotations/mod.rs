@@ -337,7 +337,7 @@ impl TryFrom<Model> for Annotation {
     }
 }
 
-const ANNOTATIONS: Table = Table {
+pub(crate) const ANNOTATIONS: Table = Table {
     fields: &[&FIELDS],
     key: "id",
     default_sort: "-created_at",

@@ -61,7 +61,7 @@ pub struct ComputedImportance {
     pub computed_at: DateTime<Utc>,
 }
 
-const RANKS: Table = Table {
+pub(crate) const RANKS: Table = Table {
     fields: &[&FIELDS],
     key: "resource_id",
     default_sort: "-importance",

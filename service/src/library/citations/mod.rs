@@ -29,6 +29,7 @@ pub use self::importance::{ComputedImportance, Importance};
 pub use self::reading::Direction;
 
 pub(crate) use self::changes::forget_targets;
+pub(crate) use self::importance::RANKS;
 pub(crate) use self::keys::{insert_keys, replace_keys};
 
 /// Characters of an identifier at most.
@@ -238,7 +239,7 @@ impl FromRow for Citation {
 
 const VIEW: &str = "resolved_citations";
 
-const CITATIONS: Table = Table {
+pub(crate) const CITATIONS: Table = Table {
     fields: &[&FIELDS],
     key: "id",
     default_sort: "-created_at",

@@ -73,7 +73,7 @@ pub struct Added {
     pub already_there: u64,
 }
 
-const CONTENTS: Table = Table {
+pub(crate) const CONTENTS: Table = Table {
     fields: &[&RESOURCE_FIELDS, &PLACES],
     key: "id",
     default_sort: "position",

@@ -73,7 +73,7 @@ pub struct Member {
 
 impl Listed for Member {}
 
-const MEMBERS: Table = Table {
+pub(crate) const MEMBERS: Table = Table {
     fields: &[&FIELDS],
     key: "user_id",
     default_sort: "added_at",

@@ -25,6 +25,8 @@ pub use self::members::{Member, MemberRole};
 pub use self::tree::Children;
 
 pub(crate) use self::access::visible;
+pub(crate) use self::contents::CONTENTS;
+pub(crate) use self::members::MEMBERS;
 
 /// Characters in a name at most.
 const LONGEST_NAME: usize = 200;

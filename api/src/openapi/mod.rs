@@ -1,8 +1,10 @@
 //! The OpenAPI document: made from the mounted handlers, so that what is served is what is described.
 
-use utoipa::openapi::RefOr;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+mod links;
+mod parameters;
+mod patches;
+
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -50,28 +52,35 @@ impl Modify for BearerKey {
 
 /// Adds what holds for every operation of a kind, so that no handler has to say it.
 pub fn complete(document: &mut utoipa::openapi::OpenApi) {
+    let components = document.components.get_or_insert_default();
     for item in document.paths.paths.values_mut() {
         if let Some(operation) = &mut item.post {
-            describe_idempotency_key(operation);
+            parameters::add_idempotency_key(operation);
+        }
+        if let Some(operation) = &mut item.patch {
+            patches::describe(operation, components);
+        }
+        for operation in operations_mut(item) {
+            parameters::describe(operation);
         }
     }
+    links::add(document);
 }
 
-fn describe_idempotency_key(operation: &mut Operation) {
-    let schema = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(257))
-        .pattern(Some("^(\"[!#-~]{1,255}\"|[!#-~]{1,255})$"));
-    let parameter = ParameterBuilder::new()
-        .name("Idempotency-Key")
-        .parameter_in(ParameterIn::Header)
-        .description(Some("Makes the request safe to repeat: it has one effect, and the same reply for 24 hours. 409 while the first one is under way, 422 when the key was used for another request."))
-        .schema(Some(schema))
-        .example(Some(serde_json::json!("\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")))
-        .build();
-    operation
-        .parameters
-        .get_or_insert_default()
-        .push(RefOr::T(parameter));
+fn operations(item: &PathItem) -> impl Iterator<Item = &Operation> {
+    [&item.get, &item.post, &item.put, &item.patch, &item.delete]
+        .into_iter()
+        .flatten()
+}
+
+fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.put,
+        &mut item.patch,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
 }
