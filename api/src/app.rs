@@ -281,16 +281,12 @@ impl Paths {
                     known == asked || (known.starts_with('{') && !asked.is_empty())
                 })
         };
-        let fixed = |segments: &[String]| {
-            let parameters = segments.iter().filter(|part| part.starts_with('{'));
-            segments.len() - parameters.count()
-        };
-        let fitting = || self.known.iter().filter(|(segments, _)| same(segments));
-        let most = fitting().map(|(segments, _)| fixed(segments)).max();
-        fitting()
-            .filter(|(segments, _)| Some(fixed(segments)) == most)
-            .flat_map(|(_, methods)| methods.clone())
-            .collect()
+        let fixed = |part: &&String| !part.starts_with('{');
+        // Each path is here once, with all its methods.
+        let fitting = self.known.iter().filter(|(segments, _)| same(segments));
+        fitting
+            .max_by_key(|(segments, _)| segments.iter().filter(fixed).count())
+            .map_or_else(Vec::new, |(_, methods)| methods.clone())
     }
 }
 
