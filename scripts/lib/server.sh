@@ -58,13 +58,14 @@ make_database() {
     fresh_database=$(printf '%s' "$TEST_DATABASE_URL" | sed -E "s#^([a-z]+://[^/?]*)(/[^?]*)?#\\1/$name#")
 }
 
-# A server on a database of this URL, without limits of requests, and the admin key of its first start.
+# A server on a database of this URL, without limits of requests and without word of slow statements, and the admin key
+# of its first start.
 start_server() {
     local home output attempt
     home=$(mktemp -d "$work/server.XXXXXX")
     output=$home/output
     DATABASE_URL=$1 PHAROS_DATA_DIR=$home PHAROS_LISTEN=127.0.0.1:0 PHAROS_RATE_LIMIT_KEY=off \
-        PHAROS_RATE_LIMIT_ADDRESS=off PHAROS_RATE_LIMIT_FAILURES=off RUST_LOG=warn \
+        PHAROS_RATE_LIMIT_ADDRESS=off PHAROS_RATE_LIMIT_FAILURES=off SLOW_QUERY_THRESHOLD=1h RUST_LOG=warn \
         "$PHAROS_TEST_BINARY" serve >"$output" 2>"$home/log" &
     server_processes+=($!)
     server_log=$home/log
