@@ -2,7 +2,8 @@
 
 Nothing is left out here. A value that Schemathesis made is replaced in requests that are meant to be good, and only where a
 good value depends on what was answered before: a cursor comes from the page before, an Idempotency-Key belongs to one
-request, a key expires in the future.
+request, a key expires in the future; or where no schema can say it: JSON of any form has no U+0000 in it, and the routes
+that the monitoring reports (`/api/v1/resources/{id}`) are no places to take an id from.
 """
 
 import json
@@ -123,9 +124,36 @@ USED_KEYS = {}
 def before_call(context, case, kwargs):
     is_meant_to_be_good = case.meta is not None and case.meta.generation.mode.is_positive
     if is_meant_to_be_good:
+        give_path(case)
         give_cursor(case)
         give_expiry(case)
+        give_text(case)
     note_idempotency_key(case, is_meant_to_be_good)
+
+
+def give_path(case):
+    """An id where Schemathesis took the name of the parameter out of a route that was answered."""
+    for name, value in (case.path_parameters or {}).items():
+        if value == f"{{{name}}}":
+            case.path_parameters = {**case.path_parameters, name: str(uuid.uuid4())}
+
+
+def give_text(case):
+    """A case that is assigned to is judged anew, so only where something changes."""
+    if isinstance(case.body, (dict, list)):
+        text = without_nul(case.body)
+        if text != case.body:
+            case.body = text
+
+
+def without_nul(value):
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {without_nul(name): without_nul(member) for name, member in value.items()}
+    return value
 
 
 def give_cursor(case):
