@@ -75,8 +75,11 @@ impl Gardener {
         assert!(
             match kind {
                 // What is gone meanwhile is told as such, and no foreign key fails.
-                "assign" if reply.status == 409 =>
-                    reply.text().contains("it is not predicted again"),
+                "assign" if reply.status == 409 => {
+                    let told = reply.text();
+                    told.contains("it is not predicted again")
+                        || told.contains("no taxonomy node has the id")
+                }
                 _ => matches!(reply.status, 200 | 201 | 204 | 404 | 409),
             },
             "{kind}: {} {}",

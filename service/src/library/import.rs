@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::resources::Column;
-use futures_util::future::{join, try_join};
+use futures_util::future::join;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -70,12 +70,6 @@ impl Batch {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    fn and(mut self, other: Self) -> Self {
-        self.rejected.extend(other.rejected);
-        self.rows.extend(other.rows);
-        self
-    }
 }
 
 /// What became of a row.
@@ -126,26 +120,20 @@ impl Pharos {
         }
     }
 
-    /// Checks and analyses rows, on two threads. Ids and times are given here, once, so that a batch that is run again
-    /// gives the same.
+    /// Checks and analyses rows on a thread of its own, so that the writer has the other one. Ids and times are given here,
+    /// once, so that a batch that is run again gives the same.
     async fn prepare(&self, lines: Vec<Line>) -> Result<Batch, Error> {
-        let mut first: Vec<_> = lines
+        let numbered: Vec<Numbered> = lines
             .into_iter()
             .map(|line| {
                 let now = self.clock.now();
                 (line, (crate::ids::new_id(now, &*self.random), now))
             })
             .collect();
-        let second = first.split_off(first.len().div_ceil(2));
-        let names = self.authorities.known();
-        let prepare = |lines| {
-            let (names, search) = (Arc::clone(&names), Arc::clone(&self.search));
-            tokio::task::spawn_blocking(move || prepare_rows(lines, &names, &*search))
-        };
-        let (first, second) = try_join(prepare(first), prepare(second))
+        let (names, search) = (self.authorities.known(), Arc::clone(&self.search));
+        tokio::task::spawn_blocking(move || prepare_rows(numbered, &names, &*search))
             .await
-            .map_err(|error| Error::Internal(format!("rows were not prepared: {error}")))?;
-        Ok(first.and(second))
+            .map_err(|error| Error::Internal(format!("rows were not prepared: {error}")))
     }
 
     async fn write_batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
