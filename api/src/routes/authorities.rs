@@ -5,7 +5,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use service::Pharos;
 use service::accounts::Scope;
-use service::authorities::{Authority, AuthorityChanges, AuthorityList, NewAuthority};
+use service::authorities::{
+    Authority, AuthorityChanges, AuthorityList, LONGEST_NAME, NewAuthority,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::taxonomy::{Merge, merge_target};
@@ -81,9 +83,6 @@ pub struct AuthorityPatch {
     variants: Option<Vec<String>>,
 }
 
-/// Characters of a prefix at most: as many as a name has.
-const LONGEST_PREFIX: usize = 500;
-
 /// Completion.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -119,9 +118,9 @@ pub async fn list_authorities(
     if list
         .prefix
         .iter()
-        .any(|text| text.chars().count() > LONGEST_PREFIX)
+        .any(|text| text.chars().count() > LONGEST_NAME)
     {
-        let detail = format!("at most {LONGEST_PREFIX} characters are allowed");
+        let detail = format!("at most {LONGEST_NAME} characters are allowed");
         return Err(Problem::parameter("prefix", "too_long", detail));
     }
     parameters.finish()?;

@@ -16,7 +16,7 @@ use crate::lists::Listed;
 use crate::time::rfc3339;
 
 /// Characters of a name or variant at most.
-const LONGEST_NAME: usize = 500;
+pub const LONGEST_NAME: usize = 500;
 /// Variants of a name at most.
 pub(super) const MOST_VARIANTS: usize = 1_000;
 

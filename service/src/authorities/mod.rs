@@ -14,7 +14,7 @@ mod list;
 mod merge;
 mod rewrite;
 
-pub use self::authority::{Authority, AuthorityChanges, NewAuthority};
+pub use self::authority::{Authority, AuthorityChanges, LONGEST_NAME, NewAuthority};
 pub use self::file::AuthorityFile;
 pub use self::list::AuthorityList;
 
