@@ -1,10 +1,16 @@
 //! What a token index is asked: a superset of the matches, in AND and OR of tokens alone.
 
+use std::collections::HashSet;
+
 use super::document::{Facet, value_token};
 use super::query::{Atom, Clause, Occurs, Query};
 
 /// Years in a range at most that are looked up one by one; a longer range is decided on the documents.
 const MOST_YEARS: i64 = 50;
+
+/// Words of phrases that are looked up, at most, in all of a query: further ones are decided on the documents.
+/// PostgreSQL begins a scan of a GIN index in a time that grows with the square of what is asked.
+const MOST_WORDS: usize = 64;
 
 /// An expression over tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +32,14 @@ pub enum Candidates {
 impl Candidates {
     /// The candidates of a query: what it excludes, phrases and fields are decided on the documents.
     pub fn of(query: &Query) -> Self {
+        let atoms: usize = query.clauses.iter().map(|clause| clause.any_of.len()).sum();
+        let most_words = (MOST_WORDS / atoms.max(1)).max(1);
         let of_kind = |occurs| {
             query
                 .clauses
                 .iter()
                 .filter(move |clause| clause.occurs == occurs)
-                .map(of_clause)
+                .map(move |clause| of_clause(clause, most_words))
         };
         if query.has_required() {
             all(of_kind(Occurs::Must))
@@ -47,11 +55,11 @@ impl Candidates {
     }
 }
 
-fn of_clause(clause: &Clause) -> Candidates {
-    any(clause.any_of.iter().map(of_atom))
+fn of_clause(clause: &Clause, most_words: usize) -> Candidates {
+    any(clause.any_of.iter().map(|atom| of_atom(atom, most_words)))
 }
 
-fn of_atom(atom: &Atom) -> Candidates {
+fn of_atom(atom: &Atom, most_words: usize) -> Candidates {
     if let Some((first, last)) = atom.years {
         return match last - first {
             ..0 => Candidates::Nothing,
@@ -68,7 +76,9 @@ fn of_atom(atom: &Atom) -> Candidates {
         return Candidates::Nothing;
     }
     let whole = atom.stems.iter().cloned().map(TokenQuery::Token);
-    all(atom.words.iter().map(|terms| {
+    let mut seen = HashSet::new();
+    let words = atom.words.iter().filter(|terms| seen.insert(*terms));
+    all(words.take(most_words).map(|terms| {
         let tokens = terms.iter().map(|term| {
             if atom.prefix {
                 TokenQuery::Prefix(term.clone())
@@ -112,5 +122,44 @@ fn joined(
         0 => None,
         1 => parts.pop(),
         _ => Some(join(parts)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::query::{MatchMode, parse};
+    use super::*;
+
+    fn count(query: &TokenQuery) -> usize {
+        match query {
+            TokenQuery::Token(_) | TokenQuery::Prefix(_) => 1,
+            TokenQuery::And(parts) | TokenQuery::Or(parts) => parts.iter().map(count).sum(),
+        }
+    }
+
+    fn tokens(text: &str) -> usize {
+        match Candidates::of(&parse(text, MatchMode::Best, &[])) {
+            Candidates::Having(query) => count(&query),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_word_is_looked_up_once_however_often_it_is_repeated() {
+        assert_eq!(tokens(&"の".repeat(4_096)), tokens("の"));
+    }
+
+    #[test]
+    fn what_is_looked_up_stays_small_however_long_phrases_are() {
+        let distinct: String = ('\u{4e00}'..).take(4_000).collect();
+        let one = tokens("\"一\"");
+        assert!(tokens(&distinct) <= MOST_WORDS * one);
+        let characters: Vec<char> = distinct.chars().collect();
+        let phrases: Vec<String> = characters
+            .chunks(10)
+            .map(|chunk| format!("\"{}\"", chunk.iter().collect::<String>()))
+            .collect();
+        assert!(tokens(&phrases[..30].join(" OR ")) <= MOST_WORDS * one);
+        assert!(tokens(&phrases.join(" OR ")) <= 256 * one);
     }
 }

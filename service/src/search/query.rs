@@ -9,8 +9,8 @@ use super::analysis::Analyser;
 use super::document::{FIELDS, Facet, Field, value_token};
 use super::folding::fold;
 
-/// Clauses that are read of a query at most; further ones are left out.
-const MOST_CLAUSES: usize = 256;
+/// Words, phrases and values that are read of a query at most; further ones are left out.
+const MOST_ATOMS: usize = 256;
 /// A longer query for the best matches is a text that somebody pasted: its quotes and dashes are no operators.
 const LONGEST_COMPOSED: usize = 32;
 
@@ -115,6 +115,7 @@ pub fn parse(text: &str, mode: MatchMode, library: &[&'static str]) -> Query {
     let language = language_of(text);
     let analyser = Analyser::for_search(language.as_deref(), library);
     let mut clauses: Vec<Clause> = Vec::new();
+    let mut atoms = 0;
     let (mut joins_next, mut must_next) = (false, false);
     let mut pieces = pieces(text);
     if mode == MatchMode::Best && pieces.len() > LONGEST_COMPOSED {
@@ -137,7 +138,7 @@ pub fn parse(text: &str, mode: MatchMode, library: &[&'static str]) -> Query {
             must_next = !clauses.is_empty();
             continue;
         }
-        if clauses.len() >= MOST_CLAUSES {
+        if atoms >= MOST_ATOMS {
             break;
         }
         let Some(atom) = atom(&piece, &analyser) else {
@@ -151,14 +152,16 @@ pub fn parse(text: &str, mode: MatchMode, library: &[&'static str]) -> Query {
             Occurs::Should
         };
         if occurs == Occurs::Should && !joins_next && is_compound(&atom) {
-            clauses.extend(parts(&atom).map(|part| Clause {
+            let before = clauses.len();
+            clauses.extend(parts(&atom).take(MOST_ATOMS - atoms).map(|part| Clause {
                 occurs,
                 any_of: vec![part],
             }));
-            clauses.truncate(MOST_CLAUSES);
+            atoms += clauses.len() - before;
             (joins_next, must_next) = (false, false);
             continue;
         }
+        atoms += 1;
         match clauses.last_mut() {
             Some(last) if joins_next && !piece.negated && last.occurs != Occurs::MustNot => {
                 last.any_of.push(atom);

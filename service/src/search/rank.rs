@@ -29,7 +29,7 @@ pub struct Collector {
     ids: Vec<(Uuid, Lengths)>,
     /// For each match and each atom the frequency; `None` when it is not there.
     frequencies: Vec<Option<Frequency>>,
-    /// For each slot, where its terms stand in the document at hand.
+    /// For each slot, where its terms stand in the document at hand, ascending.
     found: Vec<Vec<u32>>,
     /// For each slot, the highest frequency among its terms.
     highest: Vec<Option<Frequency>>,
@@ -344,7 +344,7 @@ fn occurrences<'a>(
                 .iter()
                 .skip(1)
                 .zip(1_u32..)
-                .all(|(slot, offset)| found[*slot].contains(&(position + offset)))
+                .all(|(slot, offset)| found[*slot].binary_search(&(position + offset)).is_ok())
         })
         .map(move |position| {
             (
