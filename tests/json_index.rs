@@ -22,12 +22,15 @@ const ROWS: usize = 20_000;
 const SHAPES: [(&str, &str); 13] = [
     (
         r#"contains(metadata, '{"shelf": "S 7", "tags": ["t 7"]}')"#,
-        "idx_resources_metadata",
+        "idx_resources_metadata_subject",
     ),
-    (r#"metadata.shelf = "S 7""#, "idx_resources_metadata"),
-    ("metadata.number = 77", "idx_resources_metadata"),
-    ("metadata.rare.deep = 7", "idx_resources_metadata"),
-    (r#"subject:"s 7""#, "idx_resources_subject"),
+    (
+        r#"metadata.shelf = "S 7""#,
+        "idx_resources_metadata_subject",
+    ),
+    ("metadata.number = 77", "idx_resources_metadata_subject"),
+    ("metadata.rare.deep = 7", "idx_resources_metadata_subject"),
+    (r#"subject:"s 7""#, "idx_resources_metadata_subject"),
     ("metadata.rare:*", "_type"),
     ("metadata.number > 19990", "_number"),
     (
@@ -39,11 +42,11 @@ const SHAPES: [(&str, &str); 13] = [
     (r#"metadata.shelf = "S 7" OR metadata.shelf = "S 8""#, ""),
     (
         r#"metadata.shelf = "S 7" AND language = "en""#,
-        "idx_resources_metadata",
+        "idx_resources_metadata_subject",
     ),
     (
         r#"metadata.shelf = "S 7" AND NOT metadata.number > 9"#,
-        "idx_resources_metadata",
+        "idx_resources_metadata_subject",
     ),
 ];
 

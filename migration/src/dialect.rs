@@ -150,6 +150,32 @@ pub async fn create_json_index(
     }
 }
 
+/// One index for containment in either JSON column of `resources`: its entries are gathered and sorted in together.
+pub async fn join_json_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if let Dialect::Postgres = Dialect::of(manager)? {
+        run(manager, "DROP INDEX idx_resources_metadata").await?;
+        run(manager, "DROP INDEX idx_resources_subject").await?;
+        run(
+            manager,
+            "CREATE INDEX idx_resources_metadata_subject ON resources \
+             USING gin (metadata jsonb_path_ops, subject jsonb_path_ops)",
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub async fn part_json_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if let Dialect::Postgres = Dialect::of(manager)? {
+        run(manager, "DROP INDEX idx_resources_metadata_subject").await?;
+    }
+    for column in ["metadata", "subject"] {
+        let name = format!("idx_resources_{column}");
+        create_json_index(manager, &name, "resources", column).await?;
+    }
+    Ok(())
+}
+
 /// Gives `search_documents` its inverted index: a column of the table on PostgreSQL, an FTS5 table
 /// with `rowid` = `doc` on SQLite.
 pub async fn create_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

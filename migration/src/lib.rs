@@ -19,6 +19,7 @@ mod m20261120_000013_reading;
 mod m20261120_000014_classification_care;
 mod m20261120_000015_idempotency;
 mod m20261120_000017_token_merges;
+mod m20261128_000018_lighter_creates;
 mod table_parts;
 
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000014_classification_care::Migration),
             Box::new(m20261120_000015_idempotency::Migration),
             Box::new(m20261120_000017_token_merges::Migration),
+            Box::new(m20261128_000018_lighter_creates::Migration),
         ]
     }
 }

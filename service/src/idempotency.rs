@@ -251,18 +251,18 @@ impl Pharos {
     }
 }
 
-const INSERT: BulkInsert = BulkInsert {
-    table: "idempotency_keys",
-    form: Form::Records,
-    columns: &[
+static INSERT: BulkInsert = BulkInsert::new(
+    "idempotency_keys",
+    Form::Records,
+    &[
         ("id", ColumnType::Bytes),
         ("fingerprint", ColumnType::Bytes),
         ("reply", ColumnType::Bytes),
         ("created_at", ColumnType::Timestamp),
         ("expires_at", ColumnType::Timestamp),
     ],
-    computed: &[],
-};
+    &[],
+);
 
 async fn remove_expired(database: &Database, now: DateTime<Utc>) -> Result<(), Error> {
     loop {

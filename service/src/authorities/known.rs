@@ -205,12 +205,12 @@ pub(crate) fn names_something(fields: &ResourceFields) -> bool {
 }
 
 /// A trigger refuses every epoch but the current one, and keeps none.
-const CHECK: BulkInsert = BulkInsert {
-    table: "authority_checks",
-    form: Form::Arrays,
-    columns: &[("epoch", ColumnType::BigInt)],
-    computed: &[],
-};
+static CHECK: BulkInsert = BulkInsert::new(
+    "authority_checks",
+    Form::Arrays,
+    &[("epoch", ColumnType::BigInt)],
+    &[],
+);
 
 /// Lets the transaction succeed only if the authority files are, and until its end stay, what they were at this epoch;
 /// else it fails with [`DatabaseError::Outdated`].

@@ -4,6 +4,8 @@
 //! as an array for each column where nothing is NULL (SeaORM's arrays take no NULL), else as a JSON array of records,
 //! which takes PostgreSQL longer to read.
 
+use std::sync::OnceLock;
+
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbErr, Value};
 
@@ -60,16 +62,33 @@ pub(crate) enum Form {
 }
 
 /// A table and the columns that rows bring values for, in their order.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct BulkInsert {
     pub table: &'static str,
     pub form: Form,
     pub columns: &'static [(&'static str, ColumnType)],
     /// Columns that are computed: name and SQL expression over the others.
     pub computed: &'static [(&'static str, &'static str)],
+    /// The text of [`Self::for_sqlite`], once it was needed.
+    one_row: OnceLock<String>,
 }
 
 impl BulkInsert {
+    pub(crate) const fn new(
+        table: &'static str,
+        form: Form,
+        columns: &'static [(&'static str, ColumnType)],
+        computed: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self {
+            table,
+            form,
+            columns,
+            computed,
+            one_row: OnceLock::new(),
+        }
+    }
+
     fn names(&self) -> String {
         let given = self.columns.iter().map(|(name, _)| format!("\"{name}\""));
         join(given.chain(self.computed.iter().map(|(name, _)| format!("\"{name}\""))))
@@ -77,7 +96,11 @@ impl BulkInsert {
 
     /// `OR FAIL` leaves it to the transaction to undo what a failing statement has changed; else SQLite would copy every
     /// page that the statement changes.
-    pub(super) fn for_sqlite(&self) -> String {
+    pub(super) fn for_sqlite(&self) -> &str {
+        self.one_row.get_or_init(|| self.insert_one_row())
+    }
+
+    fn insert_one_row(&self) -> String {
         let given = (1..=self.columns.len()).map(|number| format!("?{number}"));
         let values = given.chain(
             self.computed

@@ -54,18 +54,14 @@ mod tests {
     use super::super::bulk::Form;
     use super::*;
 
-    const RECORDS: BulkInsert = BulkInsert {
-        table: "a",
-        form: Form::Records,
-        columns: &[("x", ColumnType::Json)],
-        computed: &[],
-    };
-    const ARRAYS: BulkInsert = BulkInsert {
-        table: "b",
-        form: Form::Arrays,
-        columns: &[("y", ColumnType::Text), ("z", ColumnType::TokenVector)],
-        computed: &[("n", "now()")],
-    };
+    static RECORDS: BulkInsert =
+        BulkInsert::new("a", Form::Records, &[("x", ColumnType::Json)], &[]);
+    static ARRAYS: BulkInsert = BulkInsert::new(
+        "b",
+        Form::Arrays,
+        &[("y", ColumnType::Text), ("z", ColumnType::TokenVector)],
+        &[("n", "now()")],
+    );
 
     #[test]
     fn inserts_become_one_statement_with_placeholders_numbered_through() {

@@ -100,7 +100,7 @@ impl Transaction {
             Inner::Sqlite(connection, _) => {
                 let (backend, sql) = (DatabaseBackend::Sqlite, insert.for_sqlite());
                 for row in rows {
-                    let statement = Statement::from_sql_and_values(backend, sql.as_str(), row);
+                    let statement = Statement::from_sql_and_values(backend, sql, row);
                     connection.execute_raw(statement).await?;
                 }
                 Ok(())

@@ -386,10 +386,10 @@ fn by_id(id: Uuid) -> Expr {
 }
 
 /// The columns in the order of [`row`].
-const INSERT: BulkInsert = BulkInsert {
-    table: "resources",
-    form: Form::Records,
-    columns: &[
+static INSERT: BulkInsert = BulkInsert::new(
+    "resources",
+    Form::Records,
+    &[
         ("id", ColumnType::Uuid),
         ("title", ColumnType::Text),
         ("description", ColumnType::Text),
@@ -416,8 +416,8 @@ const INSERT: BulkInsert = BulkInsert {
         ("created_at", ColumnType::Timestamp),
         ("updated_at", ColumnType::Timestamp),
     ],
-    computed: &[],
-};
+    &[],
+);
 
 fn row(resource: &Resource, created_by: Option<Uuid>) -> Vec<Value> {
     let fields = &resource.fields;

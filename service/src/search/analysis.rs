@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::folding::{fold, folds_to_nothing, is_apostrophe};
+use super::known_words::KnownWords;
 use super::languages::{LATIN, primary_language, script_language};
 use super::stems::Stems;
 
@@ -138,6 +139,42 @@ impl Analyser {
                 });
             }
         });
+    }
+
+    /// Calls `each` for every word of a text, in order, with its terms alone. What words become is remembered, so that a
+    /// text in a common language costs little.
+    pub(super) fn terms_of_words(
+        &self,
+        text: &str,
+        known: &mut KnownWords,
+        mut each: impl FnMut(&[Box<str>]),
+    ) {
+        let number = self.number();
+        segments(text, |start, word| {
+            let signs = signs_behind(&text[start + word.len()..]);
+            let analyse = || {
+                let terms = self.terms(word, signs);
+                terms.into_iter().map(String::into_boxed_str).collect()
+            };
+            let terms = if signs.is_empty() {
+                known.terms(number, word, analyse)
+            } else {
+                known.passing(analyse())
+            };
+            if !terms.is_empty() {
+                each(terms);
+            }
+        });
+    }
+
+    /// Analysers of documents that have the same number make the same of a word; they have two stemmers at most.
+    fn number(&self) -> u64 {
+        let flags = [self.keeps_folded, self.marks, self.by_script, self.is_query];
+        let flags = flags
+            .into_iter()
+            .fold(1, |number, flag| number << 1 | u64::from(flag));
+        let stemmers = self.stemmers.iter().map(Stems::number);
+        stemmers.fold(flags, |number, stems| number << 8 | stems)
     }
 
     /// Calls `each` with where every word of a text begins and ends, those that [`Self::words`] calls for.

@@ -12,6 +12,7 @@ use crate::library::ResourceFields;
 use super::analysis::Analyser;
 use super::detection::detect;
 use super::folding::fold;
+use super::known_words::KnownWords;
 use super::languages::primary_language;
 use super::packed::{pack_terms, read_length, write_number};
 use super::stems::language_token;
@@ -189,27 +190,31 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
     let mut term_bytes = 0;
     let mut field_ends = [0_u32; FIELDS.len()];
     let (mut position, mut length) = (0_u32, 0_usize);
-    for (index, field) in FIELDS.into_iter().enumerate() {
-        for text in field_text(fields, field) {
-            analyser.words(text, |word| {
-                if length >= MOST_WORDS || term_bytes >= MOST_TERM_BYTES {
-                    return;
-                }
-                for term in word.terms {
-                    let bytes = term.len();
-                    let positions = terms.entry(term).or_insert_with(|| {
-                        term_bytes += bytes;
-                        Vec::with_capacity(2)
-                    });
-                    positions.push(position);
-                }
-                position += 1;
-                length += 1;
-            });
-            position += GAP;
+    KnownWords::with(|known| {
+        for (index, field) in FIELDS.into_iter().enumerate() {
+            for text in field_text(fields, field) {
+                analyser.terms_of_words(text, known, |found| {
+                    if length >= MOST_WORDS || term_bytes >= MOST_TERM_BYTES {
+                        return;
+                    }
+                    for term in found {
+                        if let Some(positions) = terms.get_mut(&**term) {
+                            positions.push(position);
+                        } else {
+                            term_bytes += term.len();
+                            let mut positions = Vec::with_capacity(2);
+                            positions.push(position);
+                            terms.insert(String::from(&**term), positions);
+                        }
+                    }
+                    position += 1;
+                    length += 1;
+                });
+                position += GAP;
+            }
+            field_ends[index] = position;
         }
-        field_ends[index] = position;
-    }
+    });
     add_value_tokens(fields, &mut terms);
     for language in analyser.marked_languages() {
         terms.entry(language_token(language)).or_default();

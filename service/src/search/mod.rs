@@ -16,6 +16,7 @@ mod follow;
 mod formula;
 mod highlight;
 mod known_places;
+mod known_words;
 mod languages;
 mod matches;
 mod memory;

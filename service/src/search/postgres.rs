@@ -16,21 +16,19 @@ const NEXT_CHANGE: &str = "pg_current_xact_id()::text::bigint";
 const SETTLED_CHANGES: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
 
 /// [`super::COLUMNS`], and the text that becomes the vector.
-const INSERT: BulkInsert = BulkInsert {
-    table: DOCUMENTS,
-    form: Form::Arrays,
-    columns: &[
-        COLUMNS[0],
-        COLUMNS[1],
-        COLUMNS[2],
-        COLUMNS[3],
-        COLUMNS[4],
-        COLUMNS[5],
-        COLUMNS[6],
-        ("tokens", ColumnType::TokenVector),
-    ],
-    computed: &[("changed", NEXT_CHANGE)],
-};
+static INSERT: BulkInsert =
+    BulkInsert::new(DOCUMENTS, Form::Arrays, GIVEN, &[("changed", NEXT_CHANGE)]);
+
+const GIVEN: &[(&str, ColumnType)] = &[
+    COLUMNS[0],
+    COLUMNS[1],
+    COLUMNS[2],
+    COLUMNS[3],
+    COLUMNS[4],
+    COLUMNS[5],
+    COLUMNS[6],
+    ("tokens", ColumnType::TokenVector),
+];
 
 pub(super) struct PostgresSearch;
 

@@ -17,12 +17,12 @@ const NEXT_CHANGE: &str = "(SELECT last FROM search_changes)";
 
 const SETTLED_CHANGES: &str = "(SELECT last + 1 FROM search_changes)";
 
-const INSERT: BulkInsert = BulkInsert {
-    table: DOCUMENTS,
-    form: Form::Arrays,
-    columns: COLUMNS,
-    computed: &[("changed", NEXT_CHANGE)],
-};
+static INSERT: BulkInsert = BulkInsert::new(
+    DOCUMENTS,
+    Form::Arrays,
+    COLUMNS,
+    &[("changed", NEXT_CHANGE)],
+);
 
 /// How a token index is written and merged.
 struct TokenIndex {

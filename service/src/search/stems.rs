@@ -107,6 +107,11 @@ impl Stems {
         }
     }
 
+    /// Below 256; those with the same number give the same stems.
+    pub fn number(&self) -> u64 {
+        (self.stemmer.algorithm as u64) << 1 | u64::from(self.language.is_some())
+    }
+
     pub fn stem<'w>(&self, folded: &'w str) -> Option<Cow<'w, str>> {
         let stem = self.stemmer.stem(folded);
         if stem.is_empty() {

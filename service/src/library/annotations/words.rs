@@ -17,15 +17,15 @@ const MOST_WORDS: usize = 5_000;
 /// Words of a query at most; further ones are left out.
 const MOST_ASKED: usize = 32;
 
-const INSERT: BulkInsert = BulkInsert {
-    table: "annotation_words",
-    form: Form::Arrays,
-    columns: &[
+static INSERT: BulkInsert = BulkInsert::new(
+    "annotation_words",
+    Form::Arrays,
+    &[
         ("annotation_id", ColumnType::Uuid),
         ("word", ColumnType::Text),
     ],
-    computed: &[],
-};
+    &[],
+);
 
 /// Writes the words of a new annotation. The language is that of the resource.
 pub(super) async fn insert(

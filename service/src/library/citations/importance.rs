@@ -74,17 +74,17 @@ const FIELDS: [Field; 4] = [
     Field::new("resource_ranks", "computed_at", Holds::Time).sortable(),
 ];
 
-const INSERT: BulkInsert = BulkInsert {
-    table: "resource_ranks",
-    form: Form::Records,
-    columns: &[
+static INSERT: BulkInsert = BulkInsert::new(
+    "resource_ranks",
+    Form::Records,
+    &[
         ("resource_id", ColumnType::Uuid),
         ("importance", ColumnType::Double),
         ("cited_by", ColumnType::BigInt),
         ("computed_at", ColumnType::Timestamp),
     ],
-    computed: &[],
-};
+    &[],
+);
 
 struct Edge(Uuid, Uuid);
 

@@ -18,15 +18,15 @@ const READ: &str = "identifiers_read";
 /// Rows that are read in one transaction.
 const BATCH_ROWS: u64 = 500;
 
-const INSERT: BulkInsert = BulkInsert {
-    table: "resource_identifiers",
-    form: Form::Arrays,
-    columns: &[
+static INSERT: BulkInsert = BulkInsert::new(
+    "resource_identifiers",
+    Form::Arrays,
+    &[
         ("identifier_key", ColumnType::Text),
         ("resource_id", ColumnType::Uuid),
     ],
-    computed: &[],
-};
+    &[],
+);
 
 /// Writes the keys of new resources.
 pub(crate) async fn insert_keys(

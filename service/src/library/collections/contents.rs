@@ -84,17 +84,17 @@ const PLACES: [Field; 2] = [
     Field::new("collection_resources", "added_at", Holds::Time).sortable(),
 ];
 
-const INSERT: BulkInsert = BulkInsert {
-    table: "collection_resources",
-    form: Form::Records,
-    columns: &[
+static INSERT: BulkInsert = BulkInsert::new(
+    "collection_resources",
+    Form::Records,
+    &[
         ("collection_id", ColumnType::Uuid),
         ("resource_id", ColumnType::Uuid),
         ("position", ColumnType::BigInt),
         ("added_at", ColumnType::Timestamp),
     ],
-    computed: &[],
-};
+    &[],
+);
 
 /// Reads `{"resource_ids": […]}`.
 pub fn resource_ids(body: Json) -> Result<Vec<Uuid>, Error> {
