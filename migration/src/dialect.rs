@@ -150,17 +150,20 @@ pub async fn create_json_index(
     }
 }
 
-/// One index for containment in either JSON column of `resources`: its entries are gathered and sorted in together.
+/// One index for containment in either JSON column of `resources`: its entries are gathered and sorted in together. Pharos
+/// sorts them in beside the writers; the limit, in kB, is for when that does not happen, since the write that passes it
+/// waits for all of them.
 pub async fn join_json_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     if let Dialect::Postgres = Dialect::of(manager)? {
-        run(manager, "DROP INDEX idx_resources_metadata").await?;
-        run(manager, "DROP INDEX idx_resources_subject").await?;
-        run(
-            manager,
+        for statement in [
+            "DROP INDEX idx_resources_metadata",
+            "DROP INDEX idx_resources_subject",
             "CREATE INDEX idx_resources_metadata_subject ON resources \
-             USING gin (metadata jsonb_path_ops, subject jsonb_path_ops)",
-        )
-        .await?;
+             USING gin (metadata jsonb_path_ops, subject jsonb_path_ops) WITH (gin_pending_list_limit = 32768)",
+            "ALTER INDEX idx_search_documents_tokens SET (gin_pending_list_limit = 32768)",
+        ] {
+            run(manager, statement).await?;
+        }
     }
     Ok(())
 }
@@ -168,6 +171,11 @@ pub async fn join_json_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr>
 pub async fn part_json_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     if let Dialect::Postgres = Dialect::of(manager)? {
         run(manager, "DROP INDEX idx_resources_metadata_subject").await?;
+        run(
+            manager,
+            "ALTER INDEX idx_search_documents_tokens RESET (gin_pending_list_limit)",
+        )
+        .await?;
     }
     for column in ["metadata", "subject"] {
         let name = format!("idx_resources_{column}");

@@ -1,8 +1,8 @@
 //! Empties the pending lists of PostgreSQL's GIN indexes beside the writers.
 //!
 //! A GIN index puts new entries on a list, and the write that makes the list too long sorts all of it into the index:
-//! some 50 ms for one unlucky request. Sorted in twice a second by a task of its own, the list seldom gets that long,
-//! and searches have little of it to scan.
+//! some 50 ms for one unlucky request, or several times that. Sorted in once a second by a task of its own, the list does
+//! not get that long (`gin_pending_list_limit` of the indexes is 32 MB), and searches have little of it to scan.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::postgres_pool::Pool;
 
 /// How long entries gather: the more there are, the less each costs.
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Only an index's owner may do this.
 const CLEAN: &str = "SELECT sum(gin_clean_pending_list(pg_class.oid)) FROM pg_class \

@@ -131,7 +131,7 @@ pub(crate) fn creator(
         search,
         authorities,
     });
-    database.batcher(2, move |batch: Vec<NewResource>| {
+    database.batcher(1, move |batch: Vec<NewResource>| {
         let creator = Arc::clone(&creator);
         async move { creator.insert_each(batch).await }
     })
