@@ -325,7 +325,7 @@ async fn full_text_search_finds_exactly_the_documents_with_the_tokens(world: Wor
             (
                 *id,
                 Document {
-                    tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
+                    tokens: tokens.join(" "),
                     ..service::search::analyse(&Default::default(), 1)
                 },
             )

@@ -81,6 +81,14 @@ async fn the_last_admin_stays(world: World) {
         .problem(409, "conflict");
     let other = user(&world, "other@example.org", "admin").await;
     let (_, other_admin) = key(&world.admin, json!({"user_id": other["id"]})).await;
+    // Nobody deletes themselves, though another admin were left.
+    world
+        .admin
+        .request("DELETE", &path)
+        .send()
+        .await
+        .problem(409, "conflict");
+    world.admin.get("me").await.is(200);
     // Both at once want to be the only one: one of them stays.
     let other_path = format!("users/{}", other["id"].as_str().unwrap());
     let demoted = json!({"role": "reader"});

@@ -182,7 +182,7 @@ pub async fn patch_user(
     json(StatusCode::OK, &pharos.change_user(id.0, changes).await?)
 }
 
-/// Deletes a user with all keys. 409 for the last admin.
+/// Deletes a user with all keys. 409 for the caller's own.
 #[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), security(("key" = [])), responses(
     (status = 204, description = "Deleted"),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
@@ -196,6 +196,6 @@ pub async fn delete_user(
 ) -> Result<HttpResponse, Problem> {
     actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
-    pharos.delete_user(id.0).await?;
+    pharos.delete_user(&actor, id.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }

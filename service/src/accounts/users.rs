@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::access::Role;
+use super::access::{Actor, Role};
 use crate::Pharos;
 use crate::database::DatabaseError;
 use crate::error::{Error, Fault};
@@ -246,8 +246,13 @@ impl Pharos {
             .await
     }
 
-    /// Deletes a user with all keys. The last admin cannot be deleted.
-    pub async fn delete_user(&self, id: Uuid) -> Result<(), Error> {
+    /// Deletes a user with all keys. Nobody deletes themselves, nor two admins each other at once.
+    pub async fn delete_user(&self, actor: &Actor, id: Uuid) -> Result<(), Error> {
+        if actor.user_id == id {
+            return Err(Error::Conflict(
+                "this is your own user: another admin can delete it".to_owned(),
+            ));
+        }
         self.database
             .write(move |transaction| async move {
                 let user: User = lock(&transaction, id).await?.try_into()?;

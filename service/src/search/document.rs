@@ -5,8 +5,6 @@
 //!
 //! `terms` is described in `packed.rs`. `facets`: facet number, length (LEB128), bytes.
 
-use std::collections::BTreeMap;
-
 use crate::library::ResourceFields;
 
 use super::analysis::Analyser;
@@ -14,7 +12,8 @@ use super::detection::detect;
 use super::folding::fold;
 use super::known_words::KnownWords;
 use super::languages::primary_language;
-use super::packed::{pack_terms, read_length, write_number};
+use super::occurrences::Occurrences;
+use super::packed::{read_length, write_number};
 use super::stems::language_token;
 
 /// Words that are indexed of one resource at most; the rest of a longer text is kept but not found.
@@ -119,8 +118,8 @@ impl Facet {
 /// A resource ready for the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Every term once, in byte order: what the database's token index gets.
-    pub tokens: Vec<String>,
+    /// Every term once, in byte order, with spaces between: what the database's token index gets.
+    pub tokens: String,
     pub terms: Vec<u8>,
     pub facets: Vec<u8>,
     /// Words in all fields.
@@ -186,26 +185,18 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
         || Analyser::for_document(fields.language.as_deref()),
         Analyser::for_detected,
     );
-    let mut terms: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    let mut term_bytes = 0;
+    let mut terms = Occurrences::default();
     let mut field_ends = [0_u32; FIELDS.len()];
     let (mut position, mut length) = (0_u32, 0_usize);
     KnownWords::with(|known| {
         for (index, field) in FIELDS.into_iter().enumerate() {
             for text in field_text(fields, field) {
                 analyser.terms_of_words(text, known, |found| {
-                    if length >= MOST_WORDS || term_bytes >= MOST_TERM_BYTES {
+                    if length >= MOST_WORDS || terms.reach(MOST_TERM_BYTES) {
                         return;
                     }
                     for term in found {
-                        if let Some(positions) = terms.get_mut(&**term) {
-                            positions.push(position);
-                        } else {
-                            term_bytes += term.len();
-                            let mut positions = Vec::with_capacity(2);
-                            positions.push(position);
-                            terms.insert(String::from(&**term), positions);
-                        }
+                        terms.push(term, Some(position));
                     }
                     position += 1;
                     length += 1;
@@ -217,11 +208,12 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
     });
     add_value_tokens(fields, &mut terms);
     for language in analyser.marked_languages() {
-        terms.entry(language_token(language)).or_default();
+        terms.push(&language_token(language), None);
     }
+    let (tokens, terms) = terms.pack(field_ends, fields.year());
     Document {
-        terms: pack_terms(&terms, field_ends, fields.year()),
-        tokens: terms.into_keys().collect(),
+        tokens,
+        terms,
         facets: pack_facets(fields),
         length: i64::try_from(length).unwrap_or(i64::MAX),
         version,
@@ -229,10 +221,8 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
     }
 }
 
-fn add_value_tokens(fields: &ResourceFields, terms: &mut BTreeMap<String, Vec<u32>>) {
-    let mut add = |facet, value: &str| {
-        terms.entry(value_token(facet, value)).or_default();
-    };
+fn add_value_tokens(fields: &ResourceFields, terms: &mut Occurrences) {
+    let mut add = |facet, value: &str| terms.push(&value_token(facet, value), None);
     if let Some(language) = &fields.language {
         add(Facet::Language, language);
         add(Facet::Language, &primary_language(language));
@@ -322,6 +312,8 @@ pub fn text_places(texts: &[&str], first: u32) -> Vec<Place> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::packed::Terms;
     use super::*;
 

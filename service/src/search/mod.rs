@@ -20,6 +20,7 @@ mod known_words;
 mod languages;
 mod matches;
 mod memory;
+mod occurrences;
 mod packed;
 mod postgres;
 mod postings;

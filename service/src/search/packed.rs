@@ -6,8 +6,6 @@
 //! stands in one position only (bit 7); its further bytes; how many positions it has, unless it is one; the positions in
 //! 1, 2 or 4 bytes each, the fewest that the last position of the document needs, little-endian.
 
-use std::collections::BTreeMap;
-
 use super::document::{FIELDS, GAP, Zone};
 use super::formula::{Frequency, Lengths};
 
@@ -15,22 +13,29 @@ const MOST_SHARED: usize = 7;
 const MOST_FURTHER: usize = 15;
 const SINGLE: u8 = 0x80;
 
-/// Packs terms with their ascending positions.
-pub fn pack_terms(
-    terms: &BTreeMap<String, Vec<u32>>,
-    field_ends: [u32; 5],
-    year: Option<i64>,
-) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(16 + terms.len() * 9);
-    for end in field_ends {
-        write_number(&mut packed, u64::from(end));
+/// Packs terms.
+pub struct Packer {
+    packed: Vec<u8>,
+    width: usize,
+}
+
+impl Packer {
+    pub fn new(field_ends: [u32; 5], year: Option<i64>, terms: usize) -> Self {
+        let mut packed = Vec::with_capacity(16 + terms * 9);
+        for end in field_ends {
+            write_number(&mut packed, u64::from(end));
+        }
+        let year = year.and_then(|year| u64::try_from(year + 10_001).ok());
+        write_number(&mut packed, year.unwrap_or(0));
+        Self {
+            packed,
+            width: width(field_ends),
+        }
     }
-    let year = year.and_then(|year| u64::try_from(year + 10_001).ok());
-    write_number(&mut packed, year.unwrap_or(0));
-    let width = width(field_ends);
-    let mut last: &[u8] = &[];
-    for (term, positions) in terms {
-        let term = term.as_bytes();
+
+    /// Adds a term with its ascending positions. `last` is the term before, which is smaller; empty before the first.
+    pub fn push(&mut self, last: &str, term: &str, positions: impl ExactSizeIterator<Item = u32>) {
+        let (packed, last, term) = (&mut self.packed, last.as_bytes(), term.as_bytes());
         let shared = last.iter().zip(term).take_while(|(a, b)| a == b).count();
         let further = &term[shared..];
         let single = if positions.len() == 1 { SINGLE } else { 0 };
@@ -38,21 +43,23 @@ pub fn pack_terms(
         let high = further.len().min(MOST_FURTHER);
         packed.push(low as u8 | (high as u8) << 3 | single);
         if low == MOST_SHARED {
-            write_number(&mut packed, (shared - MOST_SHARED) as u64);
+            write_number(packed, (shared - MOST_SHARED) as u64);
         }
         if high == MOST_FURTHER {
-            write_number(&mut packed, (further.len() - MOST_FURTHER) as u64);
+            write_number(packed, (further.len() - MOST_FURTHER) as u64);
         }
         packed.extend_from_slice(further);
         if single == 0 {
-            write_number(&mut packed, positions.len() as u64);
+            write_number(packed, positions.len() as u64);
         }
         for position in positions {
-            packed.extend_from_slice(&position.to_le_bytes()[..width]);
+            packed.extend_from_slice(&position.to_le_bytes()[..self.width]);
         }
-        last = term;
     }
-    packed
+
+    pub fn finish(self) -> Vec<u8> {
+        self.packed
+    }
 }
 
 /// Bytes of a position.
@@ -227,7 +234,23 @@ pub fn read_length(rest: &mut &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    fn pack_terms(
+        terms: &BTreeMap<String, Vec<u32>>,
+        field_ends: [u32; 5],
+        year: Option<i64>,
+    ) -> Vec<u8> {
+        let mut packer = Packer::new(field_ends, year, terms.len());
+        let mut last = "";
+        for (term, positions) in terms {
+            packer.push(last, term, positions.iter().copied());
+            last = term;
+        }
+        packer.finish()
+    }
 
     #[test]
     fn terms_of_any_length_in_documents_of_any_length_are_read_back() {

@@ -118,9 +118,10 @@ fn quoted(token: &str) -> String {
     out
 }
 
-fn vector(tokens: &[String]) -> String {
-    let mut out = String::with_capacity(tokens.len() * 10);
-    for token in tokens {
+/// Of tokens with spaces between.
+fn vector(tokens: &str) -> String {
+    let mut out = String::with_capacity(tokens.len() * 2);
+    for token in tokens.split(' ').filter(|token| !token.is_empty()) {
         push_quoted(&mut out, token);
         out.push(' ');
     }

@@ -180,7 +180,7 @@ async fn index_document(
         &SEARCH_INDEX,
         id,
         version,
-        document.tokens.join(" "),
+        document.tokens.clone(),
     )?;
     let Some(tokens) = &document.json_tokens else {
         return Ok(());
