@@ -8,7 +8,8 @@ use super::query::{Atom, Clause, Occurs, Query};
 /// Years in a range at most that are looked up one by one; a longer range is decided on the documents.
 const MOST_YEARS: i64 = 50;
 
-/// Words of phrases that are looked up, at most, in all of a query: further ones are decided on the documents.
+/// Words of phrases that are looked up in all of a query, and at least one of each phrase: further ones are decided on the
+/// documents.
 /// PostgreSQL begins a scan of a GIN index in a time that grows with the square of what is asked.
 const MOST_WORDS: usize = 64;
 

@@ -46,7 +46,7 @@ impl KnownWords {
             return self.passing(analyse());
         }
         self.places.resize_with(PLACES, || None);
-        let place = &mut self.places[place(analyser, word)];
+        let place = &mut self.places[place(analyser, word, PLACES)];
         let known = match place.take() {
             Some(known) if known.analyser == analyser && *known.word == *word => known,
             _ => Known {
@@ -65,13 +65,13 @@ impl KnownWords {
     }
 }
 
-/// FNV-1a.
-fn place(analyser: u64, word: &str) -> usize {
-    let start = 0xcbf2_9ce4_8422_2325_u64 ^ analyser;
+/// The one of so many places that belongs to a word under a number; by FNV-1a.
+pub(super) fn place(number: u64, word: &str, places: usize) -> usize {
+    let start = 0xcbf2_9ce4_8422_2325_u64 ^ number;
     let hash = word.bytes().fold(start, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    (hash >> 32) as usize % PLACES
+    (hash >> 32) as usize % places
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
+use super::known_words::place;
 use super::languages::{LATIN, algorithm, primary_language};
 
 /// Words that a thread remembers at most, each in the one place that its hash gives it: some 400 KB a thread.
@@ -42,7 +43,7 @@ impl RememberingStemmer {
         }
         KNOWN.with_borrow_mut(|known| {
             known.resize_with(PLACES, || None);
-            let place = &mut known[self.place(word)];
+            let place = &mut known[place(self.algorithm as u64, word, PLACES)];
             if let Some(known) = place
                 && known.algorithm == self.algorithm
                 && *known.word == *word
@@ -57,15 +58,6 @@ impl RememberingStemmer {
             });
             stem
         })
-    }
-
-    /// FNV-1a.
-    fn place(&self, word: &str) -> usize {
-        let start = 0xcbf2_9ce4_8422_2325_u64 ^ self.algorithm as u64;
-        let hash = word.bytes().fold(start, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        (hash >> 32) as usize % PLACES
     }
 }
 
