@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use service::database::{Database, DatabaseUrl};
+use service::accounts::{Actor, Role};
+use service::database::{Database, DatabaseError, DatabaseUrl};
+use service::library::ResourceFields;
 use service::random::SystemRandom;
 use service::{Environment, Pharos};
+use uuid::Uuid;
 
 use crate::harness::{Backend, Scratch, World, resource, small_options};
 
@@ -19,6 +22,7 @@ matrix![
     a_row_that_another_tool_changes_gets_a_new_version_and_time,
     a_library_without_its_schema_is_not_ready,
     what_hangs_on_a_resource_goes_with_it,
+    no_resource_is_of_a_user_who_is_not_there,
 ];
 
 const TABLES: [&str; 35] = [
@@ -292,4 +296,48 @@ async fn what_hangs_on_a_resource_goes_with_it(world: World) {
     ] {
         assert_eq!(world.scratch.number(sql).await, count, "{sql}");
     }
+}
+
+async fn no_resource_is_of_a_user_who_is_not_there(world: World) {
+    let nobody = Actor {
+        user_id: Uuid::from_u128(1),
+        key_id: Uuid::from_u128(2),
+        email: "nobody@example.org".to_owned(),
+        role: Role::Editor,
+        scopes: None,
+        expires_at: None,
+    };
+    let fields = ResourceFields {
+        title: "Of nobody".to_owned(),
+        metadata: json!({}),
+        ..ResourceFields::default()
+    };
+    // Those that are written together with it stand.
+    let (refused, stored) = futures_util::join!(
+        world.pharos.create_resource(&nobody, fields),
+        futures_util::future::join_all(
+            (0..8).map(|number| resource(&world, json!({"title": format!("Kept {number}")})))
+        ),
+    );
+    assert!(
+        matches!(
+            refused,
+            Err(service::Error::Database(DatabaseError::ForeignKey(_)))
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(stored.len(), 8);
+    let listed = world.reader.get("resources?limit=20").await.is(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 8, "{listed}");
+    let value = match world.backend {
+        Backend::Sqlite => "x'00000000000000000000000000000001'",
+        Backend::Postgres => "'00000000-0000-0000-0000-000000000001'",
+    };
+    let update = format!("UPDATE resources SET created_by = {value}");
+    for sql in [update.clone(), format!("BEGIN; {update}; COMMIT")] {
+        let error = world.scratch.execute(&sql).await.unwrap_err();
+        assert!(error.to_lowercase().contains("foreign key"), "{error}");
+    }
+    let kept = format!("SELECT count(*) FROM resources WHERE created_by = {value}");
+    assert_eq!(world.scratch.number(&kept).await, 0);
 }

@@ -184,6 +184,44 @@ pub async fn part_json_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr>
     Ok(())
 }
 
+/// When a foreign key is checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum CheckedAt {
+    Statement,
+    Commit,
+}
+
+/// When SQLite checks that the user who made a resource is there. It can alter no constraint, but lets the text of a table
+/// be written where that changes nothing about the rows, as here. PostgreSQL checks at the statement and keeps no copies.
+pub async fn check_makers_of_resources(
+    manager: &SchemaManager<'_>,
+    at: CheckedAt,
+) -> Result<(), DbErr> {
+    const STATEMENT: &str = "REFERENCES \"users\" (\"id\") ON DELETE SET NULL";
+    const COMMIT: &str =
+        "REFERENCES \"users\" (\"id\") ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED";
+    if let Dialect::Postgres = Dialect::of(manager)? {
+        return Ok(());
+    }
+    let (from, to) = match at {
+        CheckedAt::Commit => (STATEMENT, COMMIT),
+        CheckedAt::Statement => (COMMIT, STATEMENT),
+    };
+    // A schema change of the usual kind behind it tells the other connections to read the schema anew.
+    for statement in [
+        "PRAGMA writable_schema = ON",
+        &format!(
+            "UPDATE sqlite_schema SET sql = replace(sql, '{from}', '{to}') WHERE type = 'table' AND name = 'resources'"
+        ),
+        "PRAGMA writable_schema = RESET",
+        "DROP TRIGGER resources_json_new",
+        SQLITE_LIST_NEW_FOR_JSON,
+    ] {
+        run(manager, statement).await?;
+    }
+    Ok(())
+}
+
 /// Gives `search_documents` its inverted index: a column of the table on PostgreSQL, an FTS5 table
 /// with `rowid` = `doc` on SQLite.
 pub async fn create_token_index(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -394,13 +432,15 @@ const SQLITE_TOKEN_INDEX: &[&str] = &[
 
 // The triggers call nothing but SQLite itself, so that every tool can fire them: what one of them changes is put on the
 // list, and Pharos takes off what it has indexed.
+const SQLITE_LIST_NEW_FOR_JSON: &str = "CREATE TRIGGER resources_json_new AFTER INSERT ON resources FOR EACH ROW \
+     BEGIN INSERT OR IGNORE INTO json_unindexed (resource_id) VALUES (NEW.id); END";
+
 const SQLITE_JSON_LOOKUP: &[&str] = &[
     "CREATE VIRTUAL TABLE json_index USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize='ascii')",
     "CREATE VIRTUAL TABLE json_terms USING fts5vocab(json_index, instance)",
     "CREATE TABLE json_unindexed (resource_id blob NOT NULL PRIMARY KEY) WITHOUT ROWID",
     "INSERT INTO json_unindexed (resource_id) SELECT id FROM resources",
-    "CREATE TRIGGER resources_json_new AFTER INSERT ON resources FOR EACH ROW \
-     BEGIN INSERT OR IGNORE INTO json_unindexed (resource_id) VALUES (NEW.id); END",
+    SQLITE_LIST_NEW_FOR_JSON,
     "CREATE TRIGGER resources_json_changed AFTER UPDATE OF metadata, subject, relation ON resources FOR EACH ROW \
      WHEN NEW.metadata IS NOT OLD.metadata OR NEW.subject IS NOT OLD.subject OR NEW.relation IS NOT OLD.relation \
      BEGIN INSERT OR IGNORE INTO json_unindexed (resource_id) VALUES (NEW.id); END",

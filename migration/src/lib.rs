@@ -20,6 +20,7 @@ mod m20261120_000014_classification_care;
 mod m20261120_000015_idempotency;
 mod m20261120_000017_token_merges;
 mod m20261128_000018_lighter_creates;
+mod m20261128_000019_makers_at_commit;
 mod table_parts;
 
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000015_idempotency::Migration),
             Box::new(m20261120_000017_token_merges::Migration),
             Box::new(m20261128_000018_lighter_creates::Migration),
+            Box::new(m20261128_000019_makers_at_commit::Migration),
         ]
     }
 }

@@ -214,7 +214,7 @@ impl Pharos {
                 let row = row.clone();
                 async move {
                     transaction
-                        .insert_rows(&INSERT, vec![row])
+                        .insert_rows(&INSERT, std::iter::once(row))
                         .await
                         .map_err(DatabaseError::from)?;
                     Ok(())

@@ -220,7 +220,7 @@ pub(crate) async fn check(transaction: &Transaction, epoch: i64) -> Result<(), E
 
 /// The same for each of these epochs.
 pub(crate) async fn check_all(transaction: &Transaction, epochs: Vec<i64>) -> Result<(), Error> {
-    let rows = epochs.into_iter().map(|epoch| vec![epoch.into()]).collect();
+    let rows = epochs.into_iter().map(|epoch| vec![epoch.into()]);
     transaction
         .insert_rows(&CHECK, rows)
         .await

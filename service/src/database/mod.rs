@@ -56,7 +56,7 @@ pub use self::postgres_pool::PoolState;
 pub use self::row::{Column, FromRow, Row};
 pub use self::scratch::ScratchDatabase;
 pub use self::transaction::Transaction;
-pub(crate) use self::transaction::{DeferredRow, Turn};
+pub(crate) use self::transaction::{Deferral, DeferredRow, Turn};
 pub use self::url::{DatabaseUrl, PostgresTarget, SqliteTarget, UrlError};
 
 use self::observe::{Observer, StatementCounts};

@@ -54,11 +54,14 @@ where
     }
 
     fn acknowledge(self: Box<Self>) {
-        let result = self
+        let unit = *self;
+        let result = unit
             .result
             .unwrap_or_else(|| Err(Error::Internal("a write was not run".to_owned())));
+        // First, so that what the caller holds too is freed by the caller and not by the writer.
+        drop(unit.work);
         // The caller may have gone away; the write stands all the same.
-        let _ = self.reply.send(result);
+        let _ = unit.reply.send(result);
     }
 
     fn fail(self: Box<Self>, error: DatabaseError) {

@@ -84,12 +84,14 @@ impl SqliteConnection {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "recursive_triggers", true)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        // In KiB when negative. Readers get by with little, for they read what the operating system caches; a writer
-        // whose changed pages do not fit writes them twice, and reads back from the log what it does not keep.
+        // In KiB when negative. What is not kept here is read from what the operating system caches. A commit looks at every
+        // page in the writer's cache, so that is small, too; but changed pages stay in memory until the commit while they
+        // have less than 32 MiB, since else they would be written twice.
         let cache = if access == Access::Read {
             -4_000
         } else {
-            -32_000
+            connection.pragma_update(None, "cache_spill", 8_000)?;
+            -8_000
         };
         connection.pragma_update(None, "cache_size", cache)?;
         // Reads come from the operating system's cache without a copy.
@@ -127,7 +129,7 @@ impl SqliteConnection {
         let mut count = 0;
         self.until(limit, |connection| {
             let mut prepared = connection.prepare_cached(&statement.sql)?;
-            bind(&mut prepared, statement)?;
+            bind(&mut prepared, values_of(statement))?;
             let mut rows = prepared.raw_query();
             while let Some(row) = rows.next()? {
                 count += 1;
@@ -140,15 +142,15 @@ impl SqliteConnection {
     }
 
     /// Runs a statement that returns no rows; returns how many it changed.
-    pub(super) fn execute(&self, statement: &Statement) -> Result<u64, rusqlite::Error> {
+    pub(super) fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, rusqlite::Error> {
         let started = Instant::now();
         let changed = {
             let connection = self.connection.lock();
-            let mut prepared = connection.prepare_cached(&statement.sql)?;
-            bind(&mut prepared, statement)?;
+            let mut prepared = connection.prepare_cached(sql)?;
+            bind(&mut prepared, values)?;
             prepared.raw_execute()? as u64
         };
-        self.observer.record(&statement.sql, started, changed);
+        self.observer.record(sql, started, changed);
         Ok(changed)
     }
 
@@ -215,7 +217,7 @@ impl SqliteConnection {
                 .iter()
                 .map(|column| (column.name().to_owned(), Kind::declared(column.decl_type())))
                 .collect();
-            bind(&mut prepared, statement)?;
+            bind(&mut prepared, values_of(statement))?;
             let mut rows = prepared.raw_query();
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
@@ -277,7 +279,8 @@ impl ProxyDatabaseTrait for SqliteConnection {
                 .map_err(|error| to_db_err(&error))?;
             return Ok(ProxyExecResult::new(0, connection.changes()));
         }
-        let rows_affected = Self::execute(self, &statement).map_err(|error| to_db_err(&error))?;
+        let rows_affected = Self::execute(self, &statement.sql, values_of(&statement))
+            .map_err(|error| to_db_err(&error))?;
         Ok(ProxyExecResult::new(0, rows_affected))
     }
 }
@@ -298,11 +301,13 @@ pub(super) fn to_query_result(
     Ok(ProxyRow::new(values).into())
 }
 
-fn bind(prepared: &mut rusqlite::Statement<'_>, statement: &Statement) -> rusqlite::Result<()> {
-    if let Some(values) = &statement.values {
-        for (index, value) in values.0.iter().enumerate() {
-            prepared.raw_bind_parameter(index + 1, Parameter(value))?;
-        }
+pub(super) fn values_of(statement: &Statement) -> &[Value] {
+    statement.values.as_ref().map_or(&[], |values| &values.0)
+}
+
+fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    for (index, value) in values.iter().enumerate() {
+        prepared.raw_bind_parameter(index + 1, Parameter(value))?;
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use sea_orm::{
 };
 
 use super::bulk::BulkInsert;
-use super::error::DatabaseError;
+use super::error::{DatabaseError, to_db_err};
 use super::postgres_transaction::{PostgresTransaction, to_proxy_row};
-use super::sqlite_driver::SqliteConnection;
+use super::sqlite_driver::{SqliteConnection, values_of};
 
 /// An open transaction. It ends when the unit of work that was given it returns; do not keep a clone.
 #[derive(Clone, Debug)]
@@ -50,11 +50,16 @@ impl Turn {
     }
 }
 
-/// A row that is written at the end of a transaction under the number that a query finds then, if it finds one.
+/// Rows that are written at the end of a transaction under the number that a query finds then, if it finds one.
 #[derive(Debug)]
-pub(crate) struct DeferredRow {
+pub(crate) struct Deferral {
     /// Selects one integer, or no row.
     pub(crate) number: Statement,
+    pub(crate) rows: Vec<DeferredRow>,
+}
+
+#[derive(Debug)]
+pub(crate) struct DeferredRow {
     /// Takes the number and the text. One row of `VALUES`, since every other insert is a savepoint to SQLite.
     pub(crate) insert: &'static str,
     pub(crate) text: String,
@@ -64,17 +69,16 @@ pub(crate) struct DeferredRow {
 }
 
 /// What the units of a group leave for its end, in order.
-pub(super) type Deferred = Arc<Mutex<Vec<DeferredRow>>>;
+pub(super) type Deferred = Arc<Mutex<Vec<Deferral>>>;
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(DatabaseConnection, Deferred),
+    Sqlite(Arc<SqliteConnection>, Deferred),
     Postgres(Box<PostgresTransaction>),
 }
 
 impl Transaction {
     pub(super) fn on_sqlite(connection: Arc<SqliteConnection>, deferred: Deferred) -> Self {
-        let connection = proxy(DatabaseBackend::Sqlite, SharedConnection(connection));
         Self {
             inner: Arc::new(Inner::Sqlite(connection, deferred)),
         }
@@ -91,34 +95,34 @@ impl Transaction {
     pub(crate) async fn insert_rows(
         &self,
         insert: &'static BulkInsert,
-        rows: Vec<Vec<Value>>,
+        rows: impl Iterator<Item = Vec<Value>>,
     ) -> Result<(), DbErr> {
-        if rows.is_empty() {
-            return Ok(());
-        }
         match &*self.inner {
             Inner::Sqlite(connection, _) => {
-                let (backend, sql) = (DatabaseBackend::Sqlite, insert.for_sqlite());
+                let sql = insert.for_sqlite();
                 for row in rows {
-                    let statement = Statement::from_sql_and_values(backend, sql, row);
-                    connection.execute_raw(statement).await?;
+                    run(connection, sql, &row)?;
                 }
                 Ok(())
             }
             Inner::Postgres(transaction) => {
+                let rows: Vec<Vec<Value>> = rows.collect();
+                if rows.is_empty() {
+                    return Ok(());
+                }
                 let values = insert.values(rows)?;
                 transaction.gather(insert, values).await
             }
         }
     }
 
-    /// Leaves a row to the end of the transaction that carries this unit, if the unit succeeds. For SQLite's token
+    /// Leaves rows to the end of the transaction that carries this unit, if the unit succeeds. For SQLite's token
     /// indexes, which write themselves out at every savepoint: so they are written once a group. The query for the number
-    /// must find nothing when a later unit of the group has changed what the row is about.
-    pub(crate) fn defer(&self, row: DeferredRow) -> Result<(), DbErr> {
+    /// must find nothing when a later unit of the group has changed what the rows are about.
+    pub(crate) fn defer(&self, deferral: Deferral) -> Result<(), DbErr> {
         match &*self.inner {
             Inner::Sqlite(_, deferred) => {
-                deferred.lock().push(row);
+                deferred.lock().push(deferral);
                 Ok(())
             }
             Inner::Postgres(..) => Err(DbErr::Custom(
@@ -140,7 +144,10 @@ impl Transaction {
     /// For SeaORM's schema manager; to be dropped before the unit ends.
     pub(crate) fn connection(&self) -> DatabaseConnection {
         match &*self.inner {
-            Inner::Sqlite(connection, _) => connection.clone(),
+            Inner::Sqlite(connection, _) => {
+                let shared = SharedConnection(Arc::clone(connection));
+                proxy(DatabaseBackend::Sqlite, shared)
+            }
             Inner::Postgres(_) => proxy(DatabaseBackend::Postgres, self.clone()),
         }
     }
@@ -188,37 +195,48 @@ impl ConnectionTrait for Transaction {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &*self.inner {
-            Inner::Sqlite(connection, _) => connection.execute_raw(statement).await,
+            // Without the futures of SeaORM's proxy around it, which cost as much as a short statement.
+            Inner::Sqlite(connection, _) => {
+                let changed = run(connection, &statement.sql, values_of(&statement))?;
+                Ok(ProxyExecResult::new(0, changed).into())
+            }
             Inner::Postgres(transaction) => Ok(transaction.execute(statement).await?.into()),
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &*self.inner {
-            Inner::Sqlite(connection, _) => connection.execute_unprepared(sql).await,
+            Inner::Sqlite(connection, _) => {
+                let statement = Statement::from_string(DatabaseBackend::Sqlite, sql);
+                let result = ProxyDatabaseTrait::execute(&**connection, statement).await?;
+                Ok(result.into())
+            }
             Inner::Postgres(transaction) => Ok(transaction.simple(sql).await?.into()),
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match &*self.inner {
-            Inner::Sqlite(connection, _) => connection.query_one_raw(statement).await,
-            Inner::Postgres(transaction) => {
-                let rows = transaction.query_all(statement).await?;
-                Ok(rows.into_iter().next().map(QueryResult::from))
-            }
-        }
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &*self.inner {
-            Inner::Sqlite(connection, _) => connection.query_all_raw(statement).await,
+            Inner::Sqlite(connection, _) => {
+                let rows = ProxyDatabaseTrait::query(&**connection, statement).await?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
             Inner::Postgres(transaction) => {
                 let rows = transaction.query_all(statement).await?;
                 Ok(rows.into_iter().map(QueryResult::from).collect())
             }
         }
     }
+}
+
+fn run(connection: &SqliteConnection, sql: &str, values: &[Value]) -> Result<u64, DbErr> {
+    connection
+        .execute(sql, values)
+        .map_err(|error| to_db_err(&error))
 }
 
 fn proxy(backend: DatabaseBackend, to: impl ProxyDatabaseTrait + 'static) -> DatabaseConnection {

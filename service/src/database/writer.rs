@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use sea_orm::{DatabaseBackend, Statement, Value};
+use sea_orm::Value;
 use tokio::sync::oneshot;
 
 use super::checkpointer::{Checkpointer, checkpoint};
@@ -23,7 +23,7 @@ use super::held_write::HeldWrite;
 use super::observe;
 use super::queued_write::{QueuedWrite, Unit};
 use super::sqlite_driver::SqliteConnection;
-use super::transaction::{Deferred, DeferredRow, Transaction};
+use super::transaction::{Deferral, Deferred, Transaction};
 use super::turn::{PAUSE, Turn};
 use super::writer_counts::WriterCounts;
 use crate::error::Error;
@@ -348,30 +348,31 @@ impl Group {
     fn commit(&self) -> Result<(), DatabaseError> {
         let deferred = std::mem::take(&mut *self.deferred.lock());
         let mut merges: BTreeMap<&'static str, i64> = BTreeMap::new();
-        for row in deferred {
-            *merges.entry(row.merge).or_default() += 1;
-            self.write_deferred(row)?;
+        for deferral in deferred {
+            for row in &deferral.rows {
+                *merges.entry(row.merge).or_default() += 1;
+            }
+            self.write_deferred(deferral)?;
         }
         for (merge, rows) in merges {
             self.connection
-                .execute(&statement(merge, [Value::from(rows / 2 + 1)]))?;
+                .execute(merge, &[Value::from(rows / 2 + 1)])?;
         }
         self.connection.control("COMMIT")
     }
 
-    fn write_deferred(&self, row: DeferredRow) -> Result<(), DatabaseError> {
+    fn write_deferred(&self, deferral: Deferral) -> Result<(), DatabaseError> {
         let mut number = None;
-        self.connection.query(&row.number, None, |found| {
+        self.connection.query(&deferral.number, None, |found| {
             number = Some(found.get::<_, i64>(0)?);
             Ok(())
         })?;
-        if let Some(number) = number {
-            let values = [Value::from(number), Value::from(row.text)];
-            self.connection.execute(&Statement::from_sql_and_values(
-                DatabaseBackend::Sqlite,
-                row.insert,
-                values,
-            ))?;
+        let Some(number) = number else {
+            return Ok(());
+        };
+        for row in deferral.rows {
+            self.connection
+                .execute(row.insert, &[number.into(), row.text.into()])?;
         }
         Ok(())
     }
@@ -384,8 +385,4 @@ impl Group {
             tracing::error!(%error, "cannot roll a transaction back");
         }
     }
-}
-
-fn statement<const N: usize>(sql: &'static str, values: [Value; N]) -> Statement {
-    Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, values)
 }

@@ -209,10 +209,7 @@ pub(crate) async fn insert_all(
     let mut epochs: Vec<i64> = named.map(|new| new.epoch).collect();
     epochs.dedup();
     authorities::check_all(transaction, epochs).await?;
-    let rows = batch
-        .iter()
-        .map(|new| row(&new.resource, new.created_by))
-        .collect();
+    let rows = batch.iter().map(|new| row(&new.resource, new.created_by));
     transaction
         .insert_rows(&INSERT, rows)
         .await

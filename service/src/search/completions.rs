@@ -38,6 +38,8 @@ pub struct Completion {
 pub(super) struct Completions {
     numbers: HashMap<(CompletionKind, Box<str>), u32>,
     texts: Vec<Text>,
+    /// For each text what mostly decides its place, close together: a letter begins very many texts.
+    keys: Vec<Key>,
     /// Numbers of texts that are gone.
     free_texts: Vec<u32>,
     /// Folded words in order of code points, with their numbers.
@@ -77,12 +79,33 @@ impl Having {
     }
 }
 
-struct Text {
+/// What texts are put in order by before the whole text is. Those of more resources come first, then by kind, then by the
+/// first bytes of the text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    count: Reverse<u32>,
     kind: CompletionKind,
+    first_bytes: u64,
+}
+
+impl Key {
+    /// Of a text that no resource has yet.
+    fn new(kind: CompletionKind, text: &str) -> Self {
+        let mut first = [0; 8];
+        let length = text.len().min(first.len());
+        first[..length].copy_from_slice(&text.as_bytes()[..length]);
+        Self {
+            count: Reverse(0),
+            kind,
+            first_bytes: u64::from_be_bytes(first),
+        }
+    }
+}
+
+struct Text {
     text: Box<str>,
     /// Numbers of its words, in their order.
     words: Box<[u32]>,
-    count: usize,
     /// The resources with this title, ascending.
     ids: Vec<Uuid>,
 }
@@ -112,9 +135,9 @@ impl Derived for Completions {
                 continue;
             }
             own.push(number);
-            let text = &mut self.texts[number as usize];
-            text.count += 1;
+            self.keys[number as usize].count.0 += 1;
             if kind == CompletionKind::Title {
+                let text = &mut self.texts[number as usize];
                 let place = text.ids.partition_point(|other| *other < id);
                 text.ids.insert(place, id);
             }
@@ -124,10 +147,10 @@ impl Derived for Completions {
 
     fn take_out(&mut self, id: Uuid, numbers: Box<[u32]>) {
         for number in numbers {
-            let text = &mut self.texts[number as usize];
-            text.count -= 1;
-            text.ids.retain(|other| *other != id);
-            if text.count == 0 {
+            self.texts[number as usize].ids.retain(|other| *other != id);
+            let count = &mut self.keys[number as usize].count.0;
+            *count -= 1;
+            if *count == 0 {
                 self.forget(number);
             }
         }
@@ -136,6 +159,7 @@ impl Derived for Completions {
     fn shrink(&mut self) {
         self.numbers.shrink_to_fit();
         self.texts.shrink_to_fit();
+        self.keys.shrink_to_fit();
         self.having.shrink_to_fit();
         self.having
             .iter_mut()
@@ -161,19 +185,20 @@ impl Completions {
             .map(|word| self.word_number(word))
             .collect();
         let entry = Text {
-            kind,
             text: key.1.clone(),
             words,
-            count: 0,
             ids: Vec::new(),
         };
+        let place = Key::new(kind, text);
         let number = match self.free_texts.pop() {
             Some(number) => {
                 self.texts[number as usize] = entry;
+                self.keys[number as usize] = place;
                 number
             }
             None => {
                 self.texts.push(entry);
+                self.keys.push(place);
                 u32::try_from(self.texts.len() - 1).ok()?
             }
         };
@@ -222,7 +247,8 @@ impl Completions {
                 self.words.remove(word.as_str());
             }
         }
-        self.numbers.remove(&(gone.kind, text));
+        self.numbers
+            .remove(&(self.keys[number as usize].kind, text));
         self.free_texts.push(number);
     }
 
@@ -302,8 +328,8 @@ struct Best<'c> {
     found: BinaryHeap<(Rank<'c>, u32)>,
 }
 
-/// Not at the beginning, fewer resources, kind, text.
-type Rank<'c> = (bool, Reverse<usize>, CompletionKind, &'c str);
+/// Not at the beginning, the key, the whole text.
+type Rank<'c> = (bool, Key, &'c str);
 
 impl<'c> Best<'c> {
     fn new(
@@ -341,15 +367,16 @@ impl<'c> Best<'c> {
     }
 
     fn enter(&mut self, number: u32, at_the_beginning: bool) {
-        let text = &self.completions.texts[number as usize];
-        let rank = (
-            !at_the_beginning,
-            Reverse(text.count),
-            text.kind,
-            &*text.text,
-        );
-        if self.found.len() == self.limit && self.found.peek().is_none_or(|(last, _)| rank >= *last)
-        {
+        let key = self.completions.keys[number as usize];
+        let place = (!at_the_beginning, key);
+        let last = self.found.peek().map(|(last, _)| *last);
+        let last = last.filter(|_| self.is_full());
+        if last.is_some_and(|(begins, key, _)| place > (begins, key)) {
+            return;
+        }
+        let text = &*self.completions.texts[number as usize].text;
+        let rank = (place.0, place.1, text);
+        if last.is_some_and(|last| rank >= last) {
             return;
         }
         self.found.push((rank, number));
@@ -367,12 +394,12 @@ impl<'c> Best<'c> {
         let found = self.found.into_sorted_vec();
         found
             .into_iter()
-            .map(|(_, number)| {
+            .map(|((_, key, _), number)| {
                 let text = &completions.texts[number as usize];
                 Completion {
                     text: text.text.to_string(),
-                    kind: text.kind,
-                    count: text.count,
+                    kind: key.kind,
+                    count: key.count.0 as usize,
                     resource_id: text.ids.first().copied(),
                 }
             })

@@ -69,7 +69,7 @@ impl FullTextSearch for PostgresSearch {
             row.push(vector(&document.tokens).into());
             row
         });
-        transaction.insert_rows(&INSERT, rows.collect()).await
+        transaction.insert_rows(&INSERT, rows).await
     }
 
     async fn replace(

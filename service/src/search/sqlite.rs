@@ -1,13 +1,13 @@
 //! The token index on SQLite: an FTS5 table without content, its rowid the document's number.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
-use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
 use super::candidates::TokenQuery;
 use super::document::{Document, analyse};
 use super::{COLUMNS, DOCUMENTS, FullTextSearch, StrayEntries, row, update};
-use crate::database::{BulkInsert, DatabaseError, DeferredRow, Form, Row, Transaction};
+use crate::database::{BulkInsert, DatabaseError, Deferral, DeferredRow, Form, Row, Transaction};
 use crate::json;
 use crate::library::ResourceFields;
 
@@ -30,6 +30,16 @@ struct TokenIndex {
     merge: &'static str,
 }
 
+impl TokenIndex {
+    fn row(&self, tokens: &str) -> DeferredRow {
+        DeferredRow {
+            insert: self.insert,
+            text: tokens.to_owned(),
+            merge: self.merge,
+        }
+    }
+}
+
 const SEARCH_INDEX: TokenIndex = TokenIndex {
     insert: "INSERT OR REPLACE INTO search_index (rowid, tokens) VALUES (?1, ?2)",
     merge: "INSERT INTO search_index (search_index, rank) VALUES ('merge', ?1)",
@@ -39,6 +49,13 @@ const JSON_INDEX: TokenIndex = TokenIndex {
     insert: "INSERT OR REPLACE INTO json_index (rowid, tokens) VALUES (?1, ?2)",
     merge: "INSERT INTO json_index (json_index, rank) VALUES ('merge', ?1)",
 };
+
+/// Whether the token indexes may have a document's tokens of before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Something,
+}
 
 /// The index over JSON goes with the document, because it is kept under the document's number.
 pub(super) struct SqliteSearch {
@@ -96,9 +113,9 @@ impl FullTextSearch for SqliteSearch {
     ) -> Result<(), DbErr> {
         for (id, document) in documents {
             transaction
-                .insert_rows(&INSERT, vec![row(*id, document)])
+                .insert_rows(&INSERT, std::iter::once(row(*id, document)))
                 .await?;
-            index_document(transaction, *id, document).await?;
+            index_document(transaction, *id, document, Before::Nothing).await?;
         }
         Ok(())
     }
@@ -112,7 +129,7 @@ impl FullTextSearch for SqliteSearch {
         transaction
             .execute(&update(id, document, NEXT_CHANGE))
             .await?;
-        index_document(transaction, id, document).await
+        index_document(transaction, id, document, Before::Something).await
     }
 
     fn select_indexed(&self) -> &'static str {
@@ -135,27 +152,6 @@ impl FullTextSearch for SqliteSearch {
     }
 }
 
-/// Leaves the tokens of a document to be written when the group ends; by then this version may have been replaced or
-/// deleted.
-fn defer_tokens(
-    transaction: &Transaction,
-    index: &TokenIndex,
-    id: Uuid,
-    version: i64,
-    tokens: String,
-) -> Result<(), DbErr> {
-    transaction.defer(DeferredRow {
-        number: Statement::from_sql_and_values(
-            transaction.get_database_backend(),
-            "SELECT doc FROM search_documents WHERE resource_id = ?1 AND version = ?2",
-            [Value::from(id), Value::from(version)],
-        ),
-        insert: index.insert,
-        text: tokens,
-        merge: index.merge,
-    })
-}
-
 /// A number as SQLite's record format and FTS5 write it: 7 bits a byte, the highest first.
 fn read_varint(bytes: &[u8]) -> u64 {
     let mut number = 0;
@@ -168,28 +164,35 @@ fn read_varint(bytes: &[u8]) -> u64 {
     number
 }
 
-/// Adds a document to the token indexes, and takes it off the list of those that the index over JSON lacks.
+/// Adds a document to the token indexes when the group ends, unless this version was replaced or deleted by then; and takes
+/// it off the list of those that the index over JSON lacks.
 async fn index_document(
     transaction: &Transaction,
     id: Uuid,
     document: &Document,
+    before: Before,
 ) -> Result<(), DbErr> {
-    let version = document.version;
-    defer_tokens(
-        transaction,
-        &SEARCH_INDEX,
-        id,
-        version,
-        document.tokens.clone(),
-    )?;
-    let Some(tokens) = &document.json_tokens else {
+    let backend = transaction.get_database_backend();
+    let mut rows = vec![SEARCH_INDEX.row(&document.tokens)];
+    // One without tokens is not to be found, and need not be there.
+    let in_json = document.json_tokens.as_ref();
+    let in_json = in_json.filter(|tokens| before == Before::Something || !tokens.is_empty());
+    rows.extend(in_json.map(|tokens| JSON_INDEX.row(tokens)));
+    transaction.defer(Deferral {
+        number: Statement::from_sql_and_values(
+            backend,
+            "SELECT doc FROM search_documents WHERE resource_id = ?1 AND version = ?2",
+            [id.into(), document.version.into()],
+        ),
+        rows,
+    })?;
+    if document.json_tokens.is_none() {
         return Ok(());
-    };
-    defer_tokens(transaction, &JSON_INDEX, id, version, tokens.clone())?;
+    }
     let listed = Statement::from_sql_and_values(
-        transaction.get_database_backend(),
+        backend,
         "DELETE FROM json_unindexed WHERE resource_id = ?1",
-        [Value::from(id)],
+        [id.into()],
     );
     transaction.execute_raw(listed).await.map(|_| ())
 }

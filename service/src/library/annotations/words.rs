@@ -47,7 +47,7 @@ pub(super) async fn insert(
         .into_iter()
         .map(|word| vec![annotation.id.into(), word.into()]);
     transaction
-        .insert_rows(&INSERT, rows.collect())
+        .insert_rows(&INSERT, rows)
         .await
         .map_err(DatabaseError::from)?;
     Ok(())

@@ -168,7 +168,7 @@ impl Pharos {
                             ]
                         };
                         transaction
-                            .insert_rows(&INSERT, batch.iter().map(row).collect())
+                            .insert_rows(&INSERT, batch.iter().map(row))
                             .await
                             .map_err(DatabaseError::from)?;
                     }

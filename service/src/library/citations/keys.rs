@@ -33,11 +33,10 @@ pub(crate) async fn insert_keys(
     transaction: &Transaction,
     new: impl Iterator<Item = (Uuid, &ResourceFields)>,
 ) -> Result<(), Error> {
-    let mut rows = Vec::new();
-    for (id, fields) in new {
-        let keys = keys_of(fields);
-        rows.extend(keys.into_iter().map(|key| vec![key.into(), id.into()]));
-    }
+    let rows = new.flat_map(|(id, fields)| {
+        let keys = keys_of(fields).into_iter();
+        keys.map(move |key| vec![key.into(), id.into()])
+    });
     transaction
         .insert_rows(&INSERT, rows)
         .await

@@ -172,7 +172,7 @@ impl Pharos {
                         ]
                     });
                     transaction
-                        .insert_rows(&INSERT, rows.collect())
+                        .insert_rows(&INSERT, rows)
                         .await
                         .map_err(DatabaseError::from)?;
                     Ok(Added {
@@ -268,7 +268,7 @@ impl Pharos {
                         now.into(),
                     ];
                     transaction
-                        .insert_rows(&INSERT, vec![row])
+                        .insert_rows(&INSERT, std::iter::once(row))
                         .await
                         .map_err(DatabaseError::from)?;
                     Ok((position, true))
