@@ -12,6 +12,7 @@ matrix![
     a_body_over_two_mebibytes_is_refused_announced_or_not,
     json_of_any_depth_is_answered,
     lengths_count_characters,
+    names_have_a_visible_character,
 ];
 
 async fn post_text(world: &World, body: impl Into<Vec<u8>>) -> Reply {
@@ -317,5 +318,39 @@ async fn lengths_count_characters(world: World) {
             .post("resources", &more)
             .await
             .has_fault(422, "/title", "too_long");
+    }
+}
+
+async fn names_have_a_visible_character(world: World) {
+    // U+001C separates, though Unicode does not call it white space; U+0085 is a line end.
+    for blank in ["\u{1c}", "\u{85}", " \u{3000}\t"] {
+        let cases = [
+            ("resources", json!({"title": blank}), "/title"),
+            ("collections", json!({"name": blank}), "/name"),
+            ("taxonomy", json!({"label": blank}), "/label"),
+            (
+                "classification-codes",
+                json!({"code": "A", "label": blank}),
+                "/label",
+            ),
+            ("authorities/subjects", json!({"name": blank}), "/name"),
+            (
+                "authorities/subjects",
+                json!({"name": "Seen", "variants": ["Looked", blank]}),
+                "/variants/1",
+            ),
+        ];
+        for (path, body, pointer) in cases {
+            let reply = world.admin.post(path, &body).await;
+            let problem = reply.problem(422, "invalid_body");
+            assert_eq!(
+                (
+                    &problem["errors"][0]["pointer"],
+                    &problem["errors"][0]["code"]
+                ),
+                (&json!(pointer), &json!("required")),
+                "{path} {body}"
+            );
+        }
     }
 }

@@ -402,8 +402,8 @@ impl BodyReader {
     }
 }
 
-/// As `\S` has it, which the OpenAPI document uses: U+001C to U+001F separate, too.
-fn is_visible(character: char) -> bool {
+/// As the patterns of the OpenAPI document have it: U+001C to U+001F separate, too.
+pub(crate) fn is_visible(character: char) -> bool {
     !character.is_whitespace() && !('\u{1c}'..='\u{1f}').contains(&character)
 }
 

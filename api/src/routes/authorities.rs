@@ -48,7 +48,7 @@ pub struct NewAuthorityBody {
     /// The canonical form.
     #[schema(
         max_length = 500,
-        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
+        pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$",
         example = "Knuth, Donald E."
     )]
     name: String,
@@ -59,7 +59,7 @@ pub struct NewAuthorityBody {
 
 /// A form of a name.
 #[derive(ToSchema)]
-#[schema(value_type = String, max_length = 500, pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$")]
+#[schema(value_type = String, max_length = 500, pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$")]
 #[expect(dead_code, reason = "the OpenAPI document's view of a text")]
 pub struct NameForm(String);
 
@@ -75,7 +75,7 @@ pub struct AuthorityPatch {
     #[schema(
         nullable = false,
         max_length = 500,
-        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$"
     )]
     name: Option<String>,
     /// All of them; null for none.

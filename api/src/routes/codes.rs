@@ -45,7 +45,7 @@ pub struct NewClassificationCode {
     code: String,
     #[schema(
         max_length = 500,
-        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
+        pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$",
         example = "Linear algebra"
     )]
     label: String,
@@ -68,7 +68,7 @@ pub struct ClassificationCodePatch {
     #[schema(
         nullable = false,
         max_length = 500,
-        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$"
     )]
     label: Option<String>,
     /// The code above; null for the longest prefix that is listed.

@@ -30,7 +30,7 @@ pub struct NewCollection {
     #[schema(
         min_length = 1,
         max_length = 200,
-        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+        pattern = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
     )]
     name: String,
     #[schema(max_length = 4_000, pattern = r"^[^\u0000]*$")]
@@ -52,7 +52,7 @@ pub struct CollectionPatch {
         nullable = false,
         min_length = 1,
         max_length = 200,
-        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+        pattern = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
     )]
     name: Option<String>,
     #[schema(max_length = 4_000, pattern = r"^[^\u0000]*$")]

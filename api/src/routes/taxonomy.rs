@@ -28,7 +28,7 @@ list_schema!(TaxonomyNodeList, TaxonomyNode, "A page of taxonomy nodes.");
 pub struct NewTaxonomyNode {
     #[schema(
         max_length = 500,
-        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
+        pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$",
         example = "Computer science"
     )]
     label: String,
@@ -54,7 +54,7 @@ pub struct TaxonomyNodePatch {
     #[schema(
         nullable = false,
         max_length = 500,
-        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\s\\u0000\\u001c-\\u001f\\u0085][^\\u0000]*$"
     )]
     label: Option<String>,
     #[schema(

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::file::AuthorityFile;
 use super::forms::key_of;
-use crate::body::BodyReader;
+use crate::body::{BodyReader, is_visible};
 use crate::database::{DatabaseError, FromRow, Row, Transaction};
 use crate::error::Error;
 use crate::lists::Listed;
@@ -91,7 +91,7 @@ fn read_name(reader: &mut BodyReader) -> String {
 fn read_variants(reader: &mut BodyReader) -> Vec<String> {
     let variants = reader.list("variants", MOST_VARIANTS, LONGEST_NAME);
     for (index, variant) in variants.iter().enumerate() {
-        if variant.trim().is_empty() {
+        if !variant.chars().any(is_visible) {
             reader.fault(
                 &format!("variants/{index}"),
                 "required",
