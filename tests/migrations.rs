@@ -11,6 +11,7 @@ use service::{Environment, Pharos};
 use uuid::Uuid;
 
 use crate::harness::{Backend, Scratch, World, resource, small_options};
+use crate::idempotency::keyed;
 
 backend_matrix![
     the_schema_goes_up_and_down_and_up_again,
@@ -312,13 +313,22 @@ async fn no_resource_is_of_a_user_who_is_not_there(world: World) {
         metadata: json!({}),
         ..ResourceFields::default()
     };
-    // Those that are written together with it stand.
-    let (refused, stored) = futures_util::join!(
+    // Those that are written together with it stand, also one whose reply is kept and which runs but once.
+    let (keyed_body, all) = (json!({"title": "Kept for its key"}), 0..8);
+    let (refused, stored, replies) = futures_util::join!(
         world.pharos.create_resource(&nobody, fields),
         futures_util::future::join_all(
-            (0..8).map(|number| resource(&world, json!({"title": format!("Kept {number}")})))
+            all.clone()
+                .map(|number| resource(&world, json!({"title": format!("Kept {number}")})))
         ),
+        futures_util::future::join_all(all.map(|number| {
+            let key = format!("key-{number}");
+            keyed(&world.editor, "resources", &key, &keyed_body).send()
+        })),
     );
+    for reply in replies {
+        reply.is(201);
+    }
     assert!(
         matches!(
             refused,
@@ -328,7 +338,7 @@ async fn no_resource_is_of_a_user_who_is_not_there(world: World) {
     );
     assert_eq!(stored.len(), 8);
     let listed = world.reader.get("resources?limit=20").await.is(200).json();
-    assert_eq!(listed["items"].as_array().unwrap().len(), 8, "{listed}");
+    assert_eq!(listed["items"].as_array().unwrap().len(), 16, "{listed}");
     let value = match world.backend {
         Backend::Sqlite => "x'00000000000000000000000000000001'",
         Backend::Postgres => "'00000000-0000-0000-0000-000000000001'",

@@ -7,6 +7,7 @@ use crate::harness::{Reply, World, resource};
 matrix![
     a_body_that_breaks_rules_is_answered_with_every_place,
     a_patch_that_breaks_rules_changes_nothing,
+    a_patch_names_fields_that_there_are,
     a_body_that_is_no_json_object_is_refused,
     a_body_in_another_media_type_is_refused,
     a_body_over_two_mebibytes_is_refused_announced_or_not,
@@ -174,6 +175,67 @@ async fn a_patch_that_breaks_rules_changes_nothing(world: World) {
             .has_fault(422, place, code);
     }
     assert_eq!(world.reader.get(&path).await.json(), created);
+}
+
+async fn a_patch_names_fields_that_there_are(world: World) {
+    let book = resource(
+        &world,
+        json!({"title": "A book", "description": "Of words"}),
+    )
+    .await;
+    let book = format!("resources/{}", book["id"].as_str().unwrap());
+    let mut things = vec![book.clone()];
+    for (path, body, kept_under) in [
+        (
+            "collections".to_owned(),
+            json!({"name": "A"}),
+            "collections",
+        ),
+        (
+            format!("{book}/citations"),
+            json!({"type": "cites", "raw_text": "Somebody, 1999"}),
+            "citations",
+        ),
+        (
+            format!("{book}/annotations"),
+            json!({"field": "description", "start": 0, "end": 2}),
+            "annotations",
+        ),
+        ("taxonomy".to_owned(), json!({"label": "A"}), "taxonomy"),
+        (
+            "authorities/subjects".to_owned(),
+            json!({"name": "A"}),
+            "authorities/subjects",
+        ),
+        (
+            "users".to_owned(),
+            json!({"email": "a@example.org"}),
+            "users",
+        ),
+    ] {
+        let made = world.admin.post(&path, &body).await.is(201).json();
+        things.push(format!("{kept_under}/{}", made["id"].as_str().unwrap()));
+    }
+    let code = json!({"code": "500", "label": "A"});
+    world
+        .admin
+        .post("classification-codes", &code)
+        .await
+        .is(201);
+    things.push("classification-codes/500".to_owned());
+    for path in things {
+        let before = world.admin.get(&path).await.is(200).json();
+        // Null removes what is there, and is no reason to overlook a name.
+        for (name, code) in [
+            ("", "unknown_field"),
+            ("colors", "unknown_field"),
+            ("created_at", "read_only"),
+        ] {
+            let reply = world.admin.patch(&path, "*", &json!({name: null})).await;
+            reply.has_fault(422, &format!("/{name}"), code);
+        }
+        assert_eq!(world.admin.get(&path).await.json(), before);
+    }
 }
 
 async fn a_body_that_is_no_json_object_is_refused(world: World) {

@@ -31,17 +31,62 @@ const WORDS: [&str; 24] = [
     "orchid", "quartz", "salmon", "thorn", "urchin", "zenith",
 ];
 
-/// What is known of a row: what was acknowledged, and whether somebody is at it.
-#[derive(Clone, PartialEq)]
+/// What is known of a row from a moment on: what was acknowledged, and whether somebody is at it.
+#[derive(Clone)]
 struct Known {
+    since: u64,
     version: u64,
     text: Arc<str>,
     busy: bool,
     gone: bool,
 }
 
-/// By id.
-type Ledger = Mutex<HashMap<Arc<str>, Known>>;
+/// What was known when, by id. Kept so that looking back costs a search nothing before it begins and little after it: the
+/// times are to be those of the server.
+#[derive(Default)]
+struct Ledger {
+    moment: u64,
+    rows: HashMap<Arc<str>, Vec<Known>>,
+}
+
+impl Ledger {
+    fn made(&mut self, resource: &Json) {
+        self.moment += 1;
+        let known = Known {
+            since: self.moment,
+            version: resource["version"].as_u64().unwrap(),
+            text: text_of(resource).into(),
+            busy: false,
+            gone: false,
+        };
+        let id = resource["id"].as_str().unwrap();
+        self.rows.insert(id.into(), vec![known]);
+    }
+
+    fn note(&mut self, id: &str, change: impl FnOnce(&mut Known)) {
+        self.moment += 1;
+        let history = self.rows.get_mut(id).unwrap();
+        let mut known = history.last().unwrap().clone();
+        known.since = self.moment;
+        change(&mut known);
+        history.push(known);
+    }
+
+    /// What was known of a row at a moment.
+    fn at(&self, id: &str, moment: u64) -> Option<&Known> {
+        let history = self.rows.get(id)?;
+        history.iter().rev().find(|known| known.since <= moment)
+    }
+
+    /// Texts of rows that are there and that nobody has been at since a moment.
+    fn untouched(&self, moment: u64) -> impl Iterator<Item = (&str, &str)> {
+        self.rows.iter().filter_map(move |(id, history)| {
+            let known = history.last()?;
+            let untouched = known.since <= moment && !known.busy && !known.gone;
+            untouched.then_some((&**id, &*known.text))
+        })
+    }
+}
 
 fn sentence(chance: &mut Chance) -> String {
     let words: Vec<&str> = (0..4).map(|_| *chance.pick(&WORDS)).collect();
@@ -59,7 +104,7 @@ fn edits() -> Option<usize> {
 }
 
 /// Creates, changes and deletes rows of its own until so many edits were made by all.
-async fn edit(editor: Client, ledger: Arc<Ledger>, left: Arc<AtomicUsize>, seed: u64) {
+async fn edit(editor: Client, ledger: Arc<Mutex<Ledger>>, left: Arc<AtomicUsize>, seed: u64) {
     let mut chance = Chance::new(seed);
     let mut own: Vec<String> = Vec::new();
     let take = |left: usize| left.checked_sub(1);
@@ -73,15 +118,8 @@ async fn edit(editor: Client, ledger: Arc<Ledger>, left: Arc<AtomicUsize>, seed:
                 "language": chance.pick(&[None, Some("en"), Some("de")]),
             });
             let created = editor.post("resources", &fields).await.is(201).json();
-            let id = created["id"].as_str().unwrap().to_owned();
-            let known = Known {
-                version: 1,
-                text: text_of(&created).into(),
-                busy: false,
-                gone: false,
-            };
-            ledger.lock().unwrap().insert(id.as_str().into(), known);
-            own.push(id);
+            ledger.lock().unwrap().made(&created);
+            own.push(created["id"].as_str().unwrap().to_owned());
             continue;
         }
         let place = chance.below(own.len());
@@ -89,14 +127,15 @@ async fn edit(editor: Client, ledger: Arc<Ledger>, left: Arc<AtomicUsize>, seed:
         ledger
             .lock()
             .unwrap()
-            .get_mut(own[place].as_str())
-            .unwrap()
-            .busy = true;
+            .note(&own[place], |known| known.busy = true);
         if own.len() > OWN && chance.percent(30) {
             editor.delete(&path, "*").await.is(204);
-            let mut ledger = ledger.lock().unwrap();
-            let known = ledger.get_mut(own.swap_remove(place).as_str()).unwrap();
-            (known.busy, known.gone) = (false, true);
+            ledger
+                .lock()
+                .unwrap()
+                .note(&own.swap_remove(place), |known| {
+                    (known.busy, known.gone) = (false, true);
+                });
             continue;
         }
         let patch = match chance.below(4) {
@@ -106,11 +145,11 @@ async fn edit(editor: Client, ledger: Arc<Ledger>, left: Arc<AtomicUsize>, seed:
             _ => json!({"title": sentence(&mut chance), "description": null, "language": "de"}),
         };
         let changed = editor.patch(&path, "*", &patch).await.is(200).json();
-        let mut ledger = ledger.lock().unwrap();
-        let known = ledger.get_mut(own[place].as_str()).unwrap();
-        known.version = changed["version"].as_u64().unwrap();
-        known.text = text_of(&changed).into();
-        known.busy = false;
+        ledger.lock().unwrap().note(&own[place], |known| {
+            known.version = changed["version"].as_u64().unwrap();
+            known.text = text_of(&changed).into();
+            known.busy = false;
+        });
     }
 }
 
@@ -186,7 +225,7 @@ async fn walk(reader: &Client, question: &Question, times: &mut Vec<Duration>) -
 /// Searches until it is told to stop; what it sees is compared with what was acknowledged before and after.
 async fn search(
     reader: Client,
-    ledger: Arc<Ledger>,
+    ledger: Arc<Mutex<Ledger>>,
     stop: Arc<AtomicBool>,
     mut most: usize,
     seed: u64,
@@ -196,8 +235,9 @@ async fn search(
     while !stop.load(Ordering::Relaxed) && most > 0 {
         most -= 1;
         let question = Question::any(&mut chance);
-        let before = ledger.lock().unwrap().clone();
+        let before = ledger.lock().unwrap().moment;
         let items = walk(&reader, &question, &mut times).await;
+        let ledger = ledger.lock().unwrap();
         let mut shown = BTreeSet::new();
         for item in &items {
             let id = item["id"].as_str().unwrap();
@@ -209,7 +249,7 @@ async fn search(
                 question.q
             );
             assert_ne!(item["highlights"], json!({}), "{} found {item}", question.q);
-            let Some(known) = before.get(id) else {
+            let Some(known) = ledger.at(id, before) else {
                 continue;
             };
             let version = item["resource"]["version"].as_u64().unwrap();
@@ -221,16 +261,9 @@ async fn search(
             );
             assert!(version > known.version || *text == *known.text, "{item}");
         }
-        let after = ledger.lock().unwrap();
-        for (id, known) in &before {
-            let untouched = !known.busy && !known.gone && after.get(id) == Some(known);
-            if untouched && question.is_answered_by(&known.text) {
-                assert!(
-                    shown.contains(&**id),
-                    "{} missed {}",
-                    question.q,
-                    known.text
-                );
+        for (id, text) in ledger.untouched(before) {
+            if question.is_answered_by(text) {
+                assert!(shown.contains(id), "{} missed {text}", question.q);
             }
         }
     }
@@ -239,7 +272,7 @@ async fn search(
 
 async fn search_all(
     reader: &Client,
-    ledger: &Arc<Ledger>,
+    ledger: &Arc<Mutex<Ledger>>,
     stop: &Arc<AtomicBool>,
     most: usize,
     seed: u64,
@@ -284,18 +317,9 @@ async fn searches_beside_edits_show_what_is_there_once(world: World) {
         None => client.clone(),
     };
     let (editor, reader) = (at(&world.editor), at(&world.reader));
-    let ledger: Arc<Ledger> = Arc::default();
+    let ledger: Arc<Mutex<Ledger>> = Arc::default();
     for row in world.reader.all("resources", &[("limit", "200")]).await {
-        let known = Known {
-            version: 1,
-            text: text_of(&row).into(),
-            busy: false,
-            gone: false,
-        };
-        ledger
-            .lock()
-            .unwrap()
-            .insert(row["id"].as_str().unwrap().into(), known);
+        ledger.lock().unwrap().made(&row);
     }
     let edits = asked.unwrap_or(240);
     let (go_on, stop) = (

@@ -16,7 +16,7 @@ use super::sqlite_driver::SqliteConnection;
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Pages in a log that is worth beginning anew.
-const LONG: i64 = 4_000;
+const LONG: i64 = 8_000;
 
 /// Pages that came during a copying, of which the writer can copy as many itself: those of a few groups.
 const LITTLE: i64 = 1_000;

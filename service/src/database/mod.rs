@@ -6,6 +6,7 @@
 mod batch;
 mod bulk;
 mod checkpointer;
+mod company;
 mod entity_reads;
 mod error;
 mod gathered;

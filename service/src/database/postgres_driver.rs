@@ -2,12 +2,13 @@
 //! collision or a lost connection.
 
 use std::future::Future;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::{DbErr, QueryResult, Statement};
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::{Mutex, RwLock, Semaphore};
 use tokio::time::timeout;
 
 use super::error::{DatabaseError, to_connect_err};
@@ -36,6 +37,10 @@ const ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it then waits until no other one that has collided runs.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a unit waits while one runs for every two processors of this machine, so that reads get their share; then it goes
+/// on beside them, since they may be waiting for locks or for the disk.
+const PLACE_TIMEOUT: Duration = Duration::from_millis(20);
+
 /// How often something is asked again, or run again, because its connection broke.
 const LOST_ATTEMPTS: u32 = 20;
 
@@ -54,6 +59,8 @@ pub(super) struct PostgresPool {
     again: Mutex<()>,
     /// Shared by units on their first attempt; had alone by the one that runs again.
     company: RwLock<()>,
+    /// Had by units that run, see [`PLACE_TIMEOUT`].
+    places: Semaphore,
 }
 
 impl PostgresPool {
@@ -65,6 +72,7 @@ impl PostgresPool {
     ) -> Result<Self, DatabaseError> {
         let connector = Connector::new(target, options.statement_timeout)?;
         let pool = Pool::new(connector, options);
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
             pending_lists: PendingLists::start(Arc::clone(&pool)),
             pool,
@@ -73,6 +81,7 @@ impl PostgresPool {
             repeats: AtomicU64::new(0),
             again: Mutex::new(()),
             company: RwLock::new(()),
+            places: Semaphore::new((processors / 2).max(1)),
         })
     }
 
@@ -201,6 +210,7 @@ impl PostgresPool {
     {
         let work = &work;
         self.repeated(|patient| async move {
+            let _place = timeout(PLACE_TIMEOUT, self.places.acquire()).await;
             let (value, transaction) = self.write_once(None, work, patient).await?;
             self.commit(transaction).await?;
             Ok(value)

@@ -63,7 +63,7 @@ pub(crate) struct DeferredRow {
     /// Takes the number and the text. One row of `VALUES`, since every other insert is a savepoint to SQLite.
     pub(crate) insert: &'static str,
     pub(crate) text: String,
-    /// Runs once behind all rows that name it, with half as many as there are, and one more: has the index merge so many
+    /// Runs once behind all rows that name it, with a quarter as many as there are, and one more: has the index merge so many
     /// pages of what was written before, so that no write has to wait for a large merge.
     pub(crate) merge: &'static str,
 }
@@ -114,6 +114,19 @@ impl Transaction {
                 transaction.gather(insert, values).await
             }
         }
+    }
+
+    /// Whether a query has a row.
+    pub(crate) async fn finds(&self, statement: Statement) -> Result<bool, DatabaseError> {
+        let Inner::Sqlite(connection, _) = &*self.inner else {
+            return Ok(self.query_one_raw(statement).await?.is_some());
+        };
+        let mut found = false;
+        connection.query(&statement, None, |_| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Leaves rows to the end of the transaction that carries this unit, if the unit succeeds. For SQLite's token

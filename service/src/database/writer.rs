@@ -18,6 +18,7 @@ use sea_orm::Value;
 use tokio::sync::oneshot;
 
 use super::checkpointer::{Checkpointer, checkpoint};
+use super::company::Company;
 use super::error::DatabaseError;
 use super::held_write::HeldWrite;
 use super::observe;
@@ -137,6 +138,7 @@ struct Group {
     acquire_timeout: Duration,
     /// How many of the next groups run with savepoints.
     careful: Cell<u32>,
+    company: Company,
 }
 
 impl Group {
@@ -156,6 +158,7 @@ impl Group {
             counts,
             acquire_timeout,
             careful: Cell::new(0),
+            company: Company::default(),
         }
     }
 
@@ -252,7 +255,11 @@ impl Group {
                 }
             }
             let full = group.len() >= GROUP_LENGTH || started.elapsed() >= GROUP_TIME;
-            next = if full { None } else { queue.try_recv().ok() };
+            next = if full {
+                None
+            } else {
+                self.company.next(queue, group.len())
+            };
             if next.is_some() {
                 self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             }
@@ -262,7 +269,12 @@ impl Group {
 
     fn commit_group(&self, group: Vec<Box<dyn QueuedWrite>>) {
         self.counts.group(group.len());
-        match self.commit() {
+        let result = self.commit();
+        // None of those whose writes these are has been answered yet.
+        let waiting = self.counts.waiting.load(Ordering::Relaxed);
+        let waiting = usize::try_from(waiting).unwrap_or(0);
+        self.company.seen(group.len() + waiting);
+        match result {
             Ok(()) => group.into_iter().for_each(|unit| unit.acknowledge()),
             Err(error) => {
                 tracing::warn!(%error, writes = group.len(), "a group commit failed");
@@ -356,7 +368,7 @@ impl Group {
         }
         for (merge, rows) in merges {
             self.connection
-                .execute(merge, &[Value::from(rows / 2 + 1)])?;
+                .execute(merge, &[Value::from(rows / 4 + 1)])?;
         }
         self.connection.control("COMMIT")
     }

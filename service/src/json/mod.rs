@@ -18,7 +18,7 @@ use crate::database::Database;
 
 pub use self::lookup::{Lookup, Lookups};
 pub use self::patch::Change;
-pub(crate) use self::patch::merge;
+pub(crate) use self::patch::merge_fields;
 pub(crate) use self::sqlite::register_sqlite_functions;
 pub(crate) use self::tokens::tokens_of;
 

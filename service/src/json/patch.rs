@@ -77,7 +77,7 @@ impl Change {
     /// Applies the change to a document.
     pub(crate) fn apply(&self, mut document: Json) -> Result<Json, Error> {
         match self {
-            Self::Merge(patch) => merge(&mut document, patch.clone()),
+            Self::Merge(patch) => merge_fields(&mut document, patch.clone()),
             Self::Operations(operations) => {
                 for (index, operation) in operations.iter().enumerate() {
                     // RFC 5789, 2.2: in conflict with the state of what it changes.
@@ -192,8 +192,25 @@ fn index_of(key: &str) -> Option<usize> {
     key.parse().ok().filter(|_| plain)
 }
 
+/// Merges a patch into the fields of a thing. A null for a field that is not there stays in it, so that whoever reads the
+/// fields refuses an unknown name with null as with anything else.
+pub(crate) fn merge_fields(document: &mut Json, patch: Json) {
+    let unknown: Vec<String> = match (&*document, &patch) {
+        (Json::Object(document), Json::Object(patch)) => patch
+            .iter()
+            .filter(|(name, value)| value.is_null() && !document.contains_key(*name))
+            .map(|(name, _)| name.clone())
+            .collect(),
+        _ => Vec::new(),
+    };
+    merge(document, patch);
+    if let Json::Object(document) = document {
+        document.extend(unknown.into_iter().map(|name| (name, Json::Null)));
+    }
+}
+
 /// RFC 7396, section 2.
-pub(crate) fn merge(target: &mut Json, patch: Json) {
+fn merge(target: &mut Json, patch: Json) {
     let Json::Object(patch) = patch else {
         *target = patch;
         return;

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::body::{BodyReader, kind, shortened};
 use crate::error::{Error, Fault};
-use crate::json::{Change, merge};
+use crate::json::{Change, merge_fields};
 
 /// Characters in a title or another short text at most.
 const LONGEST_TEXT: usize = 4_000;
@@ -165,7 +165,7 @@ impl ResourceFields {
         };
         let mut merged =
             serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
-        merge(&mut merged, Json::Object(patch));
+        merge_fields(&mut merged, Json::Object(patch));
         Self::from_json(merged)
     }
 
