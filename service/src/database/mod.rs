@@ -18,6 +18,7 @@ pub mod observe;
 mod online;
 mod options;
 mod pending_lists;
+mod places;
 mod postgres_care;
 mod postgres_connect;
 mod postgres_driver;

@@ -2,19 +2,19 @@
 //! collision or a lost connection.
 
 use std::future::Future;
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::{DbErr, QueryResult, Statement};
-use tokio::sync::{Mutex, RwLock, Semaphore};
+use tokio::sync::{Mutex, RwLock};
 use tokio::time::timeout;
 
 use super::error::{DatabaseError, to_connect_err};
 use super::observe::Observer;
 use super::options::DatabaseOptions;
 use super::pending_lists::PendingLists;
+use super::places::Places;
 use super::postgres_connect::Connector;
 use super::postgres_lent::Lent;
 use super::postgres_pool::{Pool, PoolState};
@@ -37,10 +37,6 @@ const ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it then waits until no other one that has collided runs.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a unit waits while one runs for every two processors of this machine, so that reads get their share; then it goes
-/// on beside them, since they may be waiting for locks or for the disk.
-const PLACE_TIMEOUT: Duration = Duration::from_millis(20);
-
 /// How often something is asked again, or run again, because its connection broke.
 const LOST_ATTEMPTS: u32 = 20;
 
@@ -59,8 +55,7 @@ pub(super) struct PostgresPool {
     again: Mutex<()>,
     /// Shared by units on their first attempt; had alone by the one that runs again.
     company: RwLock<()>,
-    /// Had by units that run, see [`PLACE_TIMEOUT`].
-    places: Semaphore,
+    places: Places,
 }
 
 impl PostgresPool {
@@ -72,7 +67,6 @@ impl PostgresPool {
     ) -> Result<Self, DatabaseError> {
         let connector = Connector::new(target, options.statement_timeout)?;
         let pool = Pool::new(connector, options);
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
             pending_lists: PendingLists::start(Arc::clone(&pool)),
             pool,
@@ -81,7 +75,7 @@ impl PostgresPool {
             repeats: AtomicU64::new(0),
             again: Mutex::new(()),
             company: RwLock::new(()),
-            places: Semaphore::new((processors / 2).max(1)),
+            places: Places::new(),
         })
     }
 
@@ -112,6 +106,7 @@ impl PostgresPool {
         S: Default,
         F: Fn(&mut S, &Row<'_>) -> Result<(), DatabaseError>,
     {
+        let _read = self.places.read();
         let mut lent = self.reader().await?;
         let (started, mut count) = (Instant::now(), 0);
         let mut state = S::default();
@@ -146,6 +141,7 @@ impl PostgresPool {
     }
 
     async fn query_once(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let _read = self.places.read();
         let mut lent = self.reader().await.map_err(to_connect_err)?;
         let started = Instant::now();
         let rows = lent.rows(statement, true).await;
@@ -210,7 +206,7 @@ impl PostgresPool {
     {
         let work = &work;
         self.repeated(|patient| async move {
-            let _place = timeout(PLACE_TIMEOUT, self.places.acquire()).await;
+            let _place = self.places.take().await;
             let (value, transaction) = self.write_once(None, work, patient).await?;
             self.commit(transaction).await?;
             Ok(value)
