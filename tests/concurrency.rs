@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +10,7 @@ use sea_orm::ConnectionTrait;
 use service::Error;
 use service::database::{DatabaseError, Transaction};
 
-use crate::harness::{Chance, World, resource};
+use crate::harness::{Backend, Chance, World, block_on, resource, small_options};
 use crate::lists::SORTABLE;
 
 matrix![
@@ -248,4 +248,28 @@ async fn a_failing_write_is_undone_alone(world: World) {
             "wave {wave}"
         );
     }
+}
+
+/// PostgreSQL cancels a statement whose lock comes just when the time for it is over.
+#[test]
+fn a_write_that_the_server_cancels_runs_again() {
+    block_on(async {
+        let world = World::start_with(Backend::Postgres, small_options()).await;
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let work = move |transaction: Transaction| {
+            let sql = match counted.fetch_add(1, Ordering::Relaxed) {
+                0 => "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)",
+                _ => "SELECT 1",
+            };
+            async move {
+                let result = transaction.execute_unprepared(sql).await;
+                result
+                    .map(|_| ())
+                    .map_err(|error| DatabaseError::from(error).into())
+            }
+        };
+        world.pharos.database().write(work).await.unwrap();
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+    });
 }

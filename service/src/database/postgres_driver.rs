@@ -56,6 +56,7 @@ pub(super) struct PostgresPool {
     /// Shared by units on their first attempt; had alone by the one that runs again.
     company: RwLock<()>,
     places: Places,
+    statement_timeout: Duration,
 }
 
 impl PostgresPool {
@@ -76,6 +77,7 @@ impl PostgresPool {
             again: Mutex::new(()),
             company: RwLock::new(()),
             places: Places::new(),
+            statement_timeout: options.statement_timeout,
         })
     }
 
@@ -251,6 +253,7 @@ impl PostgresPool {
         let mut attempt = 1;
         let mut attempts = Attempts::new(self);
         loop {
+            let began = Instant::now();
             let result = if attempt == 1 {
                 let _company = match self.company.try_read() {
                     Ok(company) => Some(company),
@@ -263,7 +266,9 @@ impl PostgresPool {
                 run(turn.is_ok()).await
             };
             match result {
-                Err(Error::Database(error)) if error.is_collision() && attempt < ATTEMPTS => {
+                Err(Error::Database(error))
+                    if attempt < ATTEMPTS && self.is_collision(&error, began.elapsed()) =>
+                {
                     tracing::debug!(%error, attempt, "running a transaction again");
                     self.repeats.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(self.backoff(attempt)).await;
@@ -273,6 +278,13 @@ impl PostgresPool {
                 result => return result,
             }
         }
+    }
+
+    /// A lock that was got just when the time for it was over has PostgreSQL say that the statement was cancelled, as after
+    /// the statement timeout, which it cannot be as long as the attempt was shorter.
+    fn is_collision(&self, error: &DatabaseError, took: Duration) -> bool {
+        error.is_collision()
+            || matches!(error, DatabaseError::Timeout(_)) && took < self.statement_timeout
     }
 
     /// Runs a unit that writes rows with keys of their own. When the answer to its commit is lost it is run again: if the
