@@ -63,7 +63,7 @@ pub(crate) struct DeferredRow {
     /// Takes the number and the text. One row of `VALUES`, since every other insert is a savepoint to SQLite.
     pub(crate) insert: &'static str,
     pub(crate) text: String,
-    /// Runs once behind all rows that name it, with a quarter as many as there are, and one more: has the index merge so many
+    /// Runs once behind all rows that name it, with half as many as there are, and one more: has the index merge so many
     /// pages of what was written before, so that no write has to wait for a large merge.
     pub(crate) merge: &'static str,
 }

@@ -368,7 +368,7 @@ impl Group {
         }
         for (merge, rows) in merges {
             self.connection
-                .execute(merge, &[Value::from(rows / 4 + 1)])?;
+                .execute(merge, &[Value::from(rows / 2 + 1)])?;
         }
         self.connection.control("COMMIT")
     }
