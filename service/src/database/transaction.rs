@@ -8,6 +8,7 @@ use sea_orm::{
     ExecResult, ProxyDatabaseConnection, ProxyDatabaseTrait, ProxyExecResult, ProxyRow,
     QueryResult, Statement, Value,
 };
+use uuid::Uuid;
 
 use super::bulk::BulkInsert;
 use super::error::{DatabaseError, to_db_err};
@@ -116,17 +117,31 @@ impl Transaction {
         }
     }
 
-    /// Whether a query has a row.
-    pub(crate) async fn finds(&self, statement: Statement) -> Result<bool, DatabaseError> {
+    /// Fails where a table has no row of an id that a row to come refers to. On SQLite, where that foreign key is checked at
+    /// the commit, which would fail all that is written together; PostgreSQL checks it with the insert.
+    pub(crate) fn check_reference(
+        &self,
+        table: &'static str,
+        id: Uuid,
+    ) -> Result<(), DatabaseError> {
         let Inner::Sqlite(connection, _) = &*self.inner else {
-            return Ok(self.query_one_raw(statement).await?.is_some());
+            return Ok(());
         };
+        let statement = Statement::from_sql_and_values(
+            DatabaseBackend::Sqlite,
+            format!("SELECT id FROM {table} WHERE id = ?1"),
+            [id.into()],
+        );
         let mut found = false;
         connection.query(&statement, None, |_| {
             found = true;
             Ok(())
         })?;
-        Ok(found)
+        if !found {
+            let gone = format!("{table} has no {id}");
+            return Err(DatabaseError::ForeignKey(gone));
+        }
+        Ok(())
     }
 
     /// Leaves rows to the end of the transaction that carries this unit, if the unit succeeds. For SQLite's token

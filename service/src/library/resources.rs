@@ -7,8 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::resources::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set, Statement, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Value,
 };
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -204,13 +203,17 @@ pub(crate) async fn insert_all(
     search: &dyn FullTextSearch,
     batch: &[NewResource],
 ) -> Result<(), Error> {
+    let mut makers: Vec<Uuid> = batch.iter().filter_map(|new| new.created_by).collect();
+    makers.dedup();
+    for maker in makers {
+        transaction.check_reference("users", maker)?;
+    }
     let named = batch
         .iter()
         .filter(|new| names_something(&new.resource.fields));
     let mut epochs: Vec<i64> = named.map(|new| new.epoch).collect();
     epochs.dedup();
     authorities::check_all(transaction, epochs).await?;
-    check_makers(transaction, batch).await?;
     let rows = batch.iter().map(|new| row(&new.resource, new.created_by));
     transaction
         .insert_rows(&INSERT, rows)
@@ -227,29 +230,6 @@ pub(crate) async fn insert_all(
     search::index_new(search, transaction, &documents)
         .await
         .map_err(DatabaseError::from)?;
-    Ok(())
-}
-
-/// On SQLite the foreign key holds at the commit, which would fail all that is written together: a maker who is gone is
-/// found here. PostgreSQL checks the key with the insert.
-async fn check_makers(transaction: &Transaction, batch: &[NewResource]) -> Result<(), Error> {
-    let backend = transaction.get_database_backend();
-    if backend != DatabaseBackend::Sqlite {
-        return Ok(());
-    }
-    let mut makers: Vec<Uuid> = batch.iter().filter_map(|new| new.created_by).collect();
-    makers.dedup();
-    for maker in makers {
-        let known = Statement::from_sql_and_values(
-            backend,
-            "SELECT id FROM users WHERE id = ?1",
-            [maker.into()],
-        );
-        if !transaction.finds(known).await? {
-            let gone = format!("the user {maker} is not there");
-            return Err(DatabaseError::ForeignKey(gone).into());
-        }
-    }
     Ok(())
 }
 
