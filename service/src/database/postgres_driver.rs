@@ -253,17 +253,17 @@ impl PostgresPool {
         let mut attempt = 1;
         let mut attempts = Attempts::new(self);
         loop {
-            let began = Instant::now();
-            let result = if attempt == 1 {
+            // The time of the run alone, without what was waited for before it.
+            let (began, result) = if attempt == 1 {
                 let _company = match self.company.try_read() {
                     Ok(company) => Some(company),
                     Err(_) => timeout(COMPANY_TIMEOUT, self.company.read()).await.ok(),
                 };
-                run(false).await
+                (Instant::now(), run(false).await)
             } else {
                 let _alone = timeout(ALONE_TIMEOUT, self.company.write()).await;
                 let turn = timeout(TURN_TIMEOUT, self.again.lock()).await;
-                run(turn.is_ok()).await
+                (Instant::now(), run(turn.is_ok()).await)
             };
             match result {
                 Err(Error::Database(error))
