@@ -1,5 +1,6 @@
 //! The application: what is mounted where, and what happens around every request.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,22 +55,6 @@ impl Default for ServerOptions {
     }
 }
 
-#[derive(Clone)]
-/// What every worker knows of the OpenAPI document: its text, and what is in which path.
-struct Described {
-    text: Data<DocumentText>,
-    paths: Data<Paths>,
-}
-
-impl Described {
-    fn of(document: &utoipa::openapi::OpenApi) -> std::io::Result<Self> {
-        Ok(Self {
-            text: Data::new(DocumentText(serde_json::to_vec(document)?.into())),
-            paths: Data::new(Paths::of(document)),
-        })
-    }
-}
-
 /// Serves a library on a listening socket until a signal to stop, or until the returned server's handle stops it.
 pub fn serve(
     pharos: Pharos,
@@ -78,16 +63,17 @@ pub fn serve(
 ) -> std::io::Result<Server> {
     let pharos = Data::new(pharos);
     let gate = Data::new(Gate::new(options.manners.clone()));
-    let document = openapi_document();
-    let metrics = Data::from(Metrics::of(&document));
-    let described = Described::of(&document)?;
-    drop(document);
+    let operations = operations::list(PREFIX);
+    let metrics = Data::from(Metrics::of(&operations));
+    let paths = Data::new(Paths::of(operations));
+    let document = Data::new(DocumentText::default());
     let application = move || {
         build(
             pharos.clone(),
             gate.clone(),
             metrics.clone(),
-            described.clone(),
+            paths.clone(),
+            document.clone(),
         )
     };
     server::serve(application, listener, options)
@@ -106,7 +92,8 @@ fn build(
     pharos: Data<Pharos>,
     gate: Data<Gate>,
     metrics: Data<Metrics>,
-    described: Described,
+    paths: Data<Paths>,
+    document: Data<DocumentText>,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -121,8 +108,8 @@ fn build(
         .app_data(pharos)
         .app_data(gate)
         .app_data(metrics)
-        .app_data(described.text)
-        .app_data(described.paths);
+        .app_data(paths)
+        .app_data(document);
     operations::outside(app)
         .service(operations::within(web::scope(PREFIX)))
         .service(pages::show_home)
@@ -241,24 +228,17 @@ pub struct Paths {
 }
 
 impl Paths {
-    fn of(document: &utoipa::openapi::OpenApi) -> Self {
-        let known = document.paths.paths.iter().map(|(path, item)| {
-            let segments = path.split('/').map(str::to_owned).collect();
-            let methods = [
-                (&item.get, Method::GET),
-                (&item.post, Method::POST),
-                (&item.put, Method::PUT),
-                (&item.patch, Method::PATCH),
-                (&item.delete, Method::DELETE),
-            ];
-            let methods = methods
-                .into_iter()
-                .filter(|(operation, _)| operation.is_some())
-                .map(|(_, method)| method);
-            (segments, methods.collect())
-        });
+    fn of(operations: Vec<(Method, String)>) -> Self {
+        let mut known = BTreeMap::<String, Vec<Method>>::new();
+        for (method, path) in operations {
+            known.entry(path).or_default().push(method);
+        }
+        let segments = |path: &str| path.split('/').map(str::to_owned).collect();
         Self {
-            known: known.collect(),
+            known: known
+                .into_iter()
+                .map(|(path, methods)| (segments(&path), methods))
+                .collect(),
         }
     }
 

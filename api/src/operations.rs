@@ -1,8 +1,11 @@
-//! What is mounted where. The same list serves requests and makes the OpenAPI document, so that neither has an operation
-//! that the other has not; only one makes the document, since it is large and every worker has its own application.
+//! What is mounted where. The same list serves requests, counts them and makes the OpenAPI document, so that none has an
+//! operation that another has not. The document is large, so it is made when somebody asks for it.
 
 use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest};
+use actix_web::http::Method;
 use actix_web::{App, Error, Resource, Scope, web};
+use utoipa::Path;
+use utoipa::openapi::HttpMethod;
 use utoipa_actix_web::{OpenApiFactory, UtoipaApp, scope::Scope as DescribedScope};
 
 use crate::app::answer_unknown;
@@ -14,7 +17,7 @@ use crate::routes::{
 /// Something that operations are mounted in.
 pub trait Mount: Sized {
     /// Mounts an operation that the document describes.
-    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(self, operation: F) -> Self;
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self;
 
     /// Mounts what the document says nothing of.
     fn undescribed(self, resource: Resource) -> Self;
@@ -122,7 +125,7 @@ impl<T> Mount for App<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
         Self::service(self, operation)
     }
 
@@ -135,7 +138,7 @@ impl<T> Mount for UtoipaApp<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
         Self::service(self, operation)
     }
 
@@ -148,7 +151,7 @@ impl<T> Mount for Scope<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
         Self::service(self, operation)
     }
 
@@ -161,11 +164,52 @@ impl<T> Mount for DescribedScope<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
         Self::service(self, operation)
     }
 
     fn undescribed(self, resource: Resource) -> Self {
         self.map(|scope| scope.service(resource))
     }
+}
+
+/// The methods and paths of operations, and nothing else.
+#[derive(Default)]
+struct Listing(Vec<(Method, String)>);
+
+impl Mount for Listing {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(mut self, _: F) -> Self {
+        let methods = F::methods().into_iter().map(method);
+        self.0.extend(methods.map(|method| (method, F::path())));
+        self
+    }
+
+    fn undescribed(self, _: Resource) -> Self {
+        self
+    }
+}
+
+fn method(method: HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+/// Every operation that the document describes, by its method and path; those of the API under `prefix`.
+pub fn list(prefix: &str) -> Vec<(Method, String)> {
+    let Listing(mut operations) = outside(Listing::default());
+    let Listing(of_api) = within(Listing::default());
+    operations.extend(
+        of_api
+            .into_iter()
+            .map(|(method, path)| (method, format!("{prefix}{path}"))),
+    );
+    operations
 }

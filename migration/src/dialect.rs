@@ -184,6 +184,34 @@ pub async fn part_json_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr>
     Ok(())
 }
 
+/// PostgreSQL offers two ways to sort the pending list of a GIN index in: all of it, again and again until nothing new
+/// came meanwhile, which beside writers never ends and costs each of the short rounds as much as a long one; or once, by
+/// an insert that finds the list too long. So a function inserts a document with a small limit and takes it back. The
+/// index has no limit of its own then, since that would go before the function's.
+pub async fn sort_in_pending_documents_once(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if let Dialect::Postgres = Dialect::of(manager)? {
+        run(
+            manager,
+            "ALTER INDEX idx_search_documents_tokens RESET (gin_pending_list_limit)",
+        )
+        .await?;
+        run(manager, POSTGRES_SORT_IN_DOCUMENTS).await?;
+    }
+    Ok(())
+}
+
+pub async fn sort_in_pending_documents_wholly(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if let Dialect::Postgres = Dialect::of(manager)? {
+        run(manager, "DROP FUNCTION pharos_sort_in_new_documents").await?;
+        run(
+            manager,
+            "ALTER INDEX idx_search_documents_tokens SET (gin_pending_list_limit = 32768)",
+        )
+        .await?;
+    }
+    Ok(())
+}
+
 /// When a foreign key is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum CheckedAt {
@@ -467,6 +495,17 @@ BEGIN
     LOOP
         EXECUTE format('DROP INDEX %I', declared);
     END LOOP;
+END $$";
+
+/// The document is of no resource, so it never stays.
+const POSTGRES_SORT_IN_DOCUMENTS: &str = "\
+CREATE FUNCTION pharos_sort_in_new_documents() RETURNS void LANGUAGE plpgsql
+    SET gin_pending_list_limit = 64 SET work_mem = '64MB' AS $$
+BEGIN
+    INSERT INTO search_documents (kind, resource_id, terms, facets, length, version, changed, tokens)
+    VALUES ('resource', gen_random_uuid(), '', '', 0, 0, 0, '');
+EXCEPTION WHEN foreign_key_violation THEN
+    NULL;
 END $$";
 
 const POSTGRES_REMOVAL_TRIGGER: &[&str] = &[

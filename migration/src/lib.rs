@@ -21,6 +21,7 @@ mod m20261120_000015_idempotency;
 mod m20261120_000017_token_merges;
 mod m20261128_000018_lighter_creates;
 mod m20261128_000019_makers_at_commit;
+mod m20261128_000020_pending_documents;
 mod table_parts;
 
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000017_token_merges::Migration),
             Box::new(m20261128_000018_lighter_creates::Migration),
             Box::new(m20261128_000019_makers_at_commit::Migration),
+            Box::new(m20261128_000020_pending_documents::Migration),
         ]
     }
 }

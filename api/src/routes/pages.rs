@@ -1,8 +1,14 @@
 //! What a browser sees.
 
+use std::sync::OnceLock;
+
 use actix_web::http::header::{self, ContentType};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpResponse, get};
+use service::Error;
+
+use crate::app::openapi_document;
+use crate::problem::Problem;
 
 /// The search page.
 #[get("/")]
@@ -21,12 +27,21 @@ pub async fn redirect_docs() -> HttpResponse {
         .finish()
 }
 
-/// The OpenAPI document as it is served, made once.
-pub struct DocumentText(pub Bytes);
+/// The OpenAPI document as it is served, made when it is first asked for.
+#[derive(Default)]
+pub struct DocumentText(OnceLock<Bytes>);
 
 #[get("/openapi.json")]
-pub async fn show_document(text: Data<DocumentText>) -> HttpResponse {
-    HttpResponse::Ok()
+pub async fn show_document(document: Data<DocumentText>) -> Result<HttpResponse, Problem> {
+    let text = match document.0.get() {
+        Some(text) => text,
+        None => {
+            let text = serde_json::to_vec(&openapi_document())
+                .map_err(|error| Error::Internal(error.to_string()))?;
+            document.0.get_or_init(|| text.into())
+        }
+    };
+    Ok(HttpResponse::Ok()
         .insert_header(ContentType::json())
-        .body(text.0.clone())
+        .body(text.clone()))
 }

@@ -372,7 +372,7 @@ impl Database {
         self.write(|transaction| async move {
             let sql = match transaction.get_database_backend() {
                 DatabaseBackend::Postgres => {
-                    "ANALYZE; SELECT gin_clean_pending_list('idx_search_documents_tokens'::regclass)"
+                    "ANALYZE; SELECT pharos_sort_in_new_documents()"
                 }
                 _ => "PRAGMA analysis_limit = 1000; ANALYZE",
             };

@@ -7,6 +7,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Error, Row, raw_sql};
 
 use super::error::DatabaseError;
+use super::pending_lists::LONGEST_LIST;
 use super::url::{DatabaseUrl, PostgresTarget};
 
 /// How long a transaction that is not patient waits for a lock: long for a queue, less than PostgreSQL waits before it
@@ -65,7 +66,8 @@ impl Connector {
         if self.is_pooled() {
             let timeout = self.statement_timeout.as_millis();
             begin += &format!(
-                " ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {timeout}"
+                " ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {timeout}; \
+                 SET LOCAL gin_pending_list_limit = {LONGEST_LIST}"
             );
         }
         if !patient {
@@ -114,6 +116,7 @@ impl Connector {
             ("statement_timeout", timeout.as_str()),
             ("default_transaction_isolation", "read committed"),
             ("timezone", "UTC"),
+            ("gin_pending_list_limit", LONGEST_LIST),
             ("pharos.session", "direct"),
         ])
     }

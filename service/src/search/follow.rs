@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::RwLock;
 use uuid::Uuid;
 
+use super::look::{Change, FIRST, Look, Reach, State, change};
 use super::{FullTextSearch, REMOVALS_KEPT};
 use crate::database::{Batcher, Database, DatabaseError, Row, apart};
 use crate::library::ResourceFields;
@@ -38,16 +39,14 @@ pub(super) struct Following<D: Derived> {
 struct Contents<D: Derived> {
     /// When the database was last read; `None` before the first time.
     followed_at: Option<Instant>,
-    /// Every change below this number is in.
-    settled: i64,
+    reach: Reach,
     known: HashMap<Uuid, Known<D::Entry>>,
     derived: D,
 }
 
 /// Which state of a resource is in.
 struct Known<E> {
-    version: i64,
-    changed: i64,
+    state: State,
     entry: E,
 }
 
@@ -64,25 +63,46 @@ impl<D: Derived> Default for Contents<D> {
     fn default() -> Self {
         Self {
             followed_at: None,
-            settled: 0,
+            reach: Reach::default(),
             known: HashMap::new(),
             derived: D::default(),
         }
     }
 }
 
-/// A row of the statement that reads changes.
-enum Change {
-    Settled(i64),
-    Removed(Uuid),
-    Written(Box<Written>),
+/// What changed, as it was read.
+#[derive(Default)]
+struct Changes {
+    reach: Reach,
+    removed: Vec<Uuid>,
+    written: Vec<Written>,
 }
 
 struct Written {
     id: Uuid,
-    version: i64,
-    changed: i64,
+    state: State,
     fields: ResourceFields,
+}
+
+/// Something that rows of a look are put into.
+trait Receiver {
+    fn reached(&mut self, reach: Reach);
+    fn remove(&mut self, id: Uuid);
+    fn write(&mut self, written: Written);
+}
+
+impl Receiver for Changes {
+    fn reached(&mut self, reach: Reach) {
+        self.reach = reach;
+    }
+
+    fn remove(&mut self, id: Uuid) {
+        self.removed.push(id);
+    }
+
+    fn write(&mut self, written: Written) {
+        self.written.push(written);
+    }
 }
 
 impl<D: Derived> Following<D> {
@@ -91,75 +111,62 @@ impl<D: Derived> Following<D> {
         read(&self.contents.read().derived)
     }
 
-    async fn follow(&self, database: &Database, sql: &str) -> Result<(), DatabaseError> {
-        let (anew, settled) = {
+    async fn follow(&self, database: &Database, look: &Look) -> Result<(), DatabaseError> {
+        let (anew, reach) = {
             let contents = self.contents.read();
-            (contents.must_be_read_anew(), contents.settled)
+            (contents.must_be_read_anew(), contents.reach.clone())
         };
-        let statement = |since: i64| database.statement(sql, [since.into(), Uuid::nil().into()]);
         if anew {
             let _filling = self.filling.lock().await;
             if !self.contents.read().must_be_read_anew() {
                 // Somebody else read it meanwhile, but maybe began before this call: look again for what is new.
-                return Box::pin(self.follow(database, sql)).await;
+                return Box::pin(self.follow(database, look)).await;
             }
             let read_at = Instant::now();
-            let mut read: Contents<D> = database
-                .fold(statement(0), |contents: &mut Contents<D>, row| {
-                    contents.apply(change(row)?);
-                    Ok(())
-                })
-                .await?;
+            let mut read: Contents<D> = look.all(database, receive).await?;
             read.followed_at = Some(read_at);
             read.derived.shrink();
             *self.contents.write() = read;
             return Ok(());
         }
         let read_at = Instant::now();
-        let changes: Vec<Change> = database
-            .fold(statement(settled), |changes: &mut Vec<Change>, row| {
-                changes.push(change(row)?);
-                Ok(())
-            })
-            .await?;
-        let latest = changes.iter().find_map(|change| match change {
-            Change::Settled(settled) => Some(*settled),
-            _ => None,
-        });
+        let changes: Changes = look.since(&reach, database, receive).await?;
         let mut contents = self.contents.write();
         // Whatever an older look has seen is in already, as it was then or later.
-        if latest >= Some(contents.settled) {
-            changes
-                .into_iter()
-                .for_each(|change| contents.apply(change));
+        if !changes.reach.is_before(&contents.reach) {
+            for id in changes.removed {
+                contents.remove(id);
+            }
+            for written in changes.written {
+                contents.write(written);
+            }
+            contents.reached(changes.reach);
             contents.followed_at = Some(read_at);
         }
         Ok(())
     }
 }
 
-impl<D: Derived> Contents<D> {
-    fn apply(&mut self, change: Change) {
-        match change {
-            Change::Settled(settled) => self.settled = settled,
-            Change::Removed(id) => self.remove(id),
-            Change::Written(written) => {
-                let same = self.known.get(&written.id).is_some_and(|known| {
-                    (known.version, known.changed) == (written.version, written.changed)
-                });
-                if same {
-                    return;
-                }
-                self.remove(written.id);
-                let entry = self.derived.add(written.id, &written.fields);
-                let known = Known {
-                    version: written.version,
-                    changed: written.changed,
-                    entry,
-                };
-                self.known.insert(written.id, known);
-            }
+impl<D: Derived> Receiver for Contents<D> {
+    fn reached(&mut self, reach: Reach) {
+        self.reach = reach;
+    }
+
+    fn write(&mut self, written: Written) {
+        let same = self
+            .known
+            .get(&written.id)
+            .is_some_and(|known| known.state == written.state);
+        if same {
+            return;
         }
+        self.remove(written.id);
+        let entry = self.derived.add(written.id, &written.fields);
+        let known = Known {
+            state: written.state,
+            entry,
+        };
+        self.known.insert(written.id, known);
     }
 
     fn remove(&mut self, id: Uuid) {
@@ -167,7 +174,9 @@ impl<D: Derived> Contents<D> {
             self.derived.take_out(id, known.entry);
         }
     }
+}
 
+impl<D: Derived> Contents<D> {
     fn must_be_read_anew(&self) -> bool {
         let too_long_away =
             Duration::from_secs(u64::try_from(REMOVALS_KEPT.num_seconds() / 2).unwrap_or(0));
@@ -183,16 +192,16 @@ pub(super) fn follower<D: Derived>(
     search: &Arc<dyn FullTextSearch>,
     following: &Arc<Following<D>>,
 ) -> Batcher<(), ()> {
-    let sql = statement::<D>(database, &**search);
+    let look = look::<D>(database, &**search);
     let (database_for_batches, following) = (database.clone(), Arc::clone(following));
     database.batcher(1, move |calls: Vec<()>| {
-        let (database, following, sql) = (
+        let (database, following, look) = (
             database_for_batches.clone(),
             Arc::clone(&following),
-            sql.clone(),
+            look.clone(),
         );
         async move {
-            let result = apart(following.follow(&database, &sql)).await;
+            let result = apart(following.follow(&database, &look)).await;
             calls
                 .iter()
                 .map(|()| result.clone().map_err(Into::into))
@@ -214,8 +223,8 @@ const TEXTS: [&str; 10] = [
     "classification_code",
 ];
 
-/// Documents that were written, documents that are gone (and were not written again), and how far this look reaches.
-fn statement<D: Derived>(database: &Database, search: &dyn FullTextSearch) -> String {
+/// Asks for the texts that are needed.
+fn look<D: Derived>(database: &Database, search: &dyn FullTextSearch) -> Look {
     let texts: Vec<String> = TEXTS
         .iter()
         .enumerate()
@@ -225,45 +234,39 @@ fn statement<D: Derived>(database: &Database, search: &dyn FullTextSearch) -> St
             _ => "CAST(NULL AS text)".to_owned(),
         })
         .collect();
-    let nothing = vec!["NULL"; TEXTS.len()].join(", ");
-    format!(
-        "SELECT d.resource_id, d.version, d.changed, {texts} FROM search_documents d \
-         JOIN resources r ON r.id = d.resource_id WHERE d.changed >= {since} \
-         UNION ALL SELECT g.resource_id, -1, 0, {nothing} FROM search_removals g WHERE g.changed >= {since} \
-         AND NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.resource_id = g.resource_id) \
-         UNION ALL SELECT {nil}, {settled}, 0, {nothing}",
-        texts = texts.join(", "),
-        settled = search.settled_changes(),
-        since = database.placeholder(1),
-        nil = database.placeholder(2),
+    Look::new(
+        database,
+        search,
+        &texts,
+        "JOIN resources r ON r.id = d.resource_id",
     )
 }
 
-fn change(row: &Row<'_>) -> Result<Change, DatabaseError> {
-    let id: Uuid = row.get(0)?;
-    let version: i64 = row.get(1)?;
-    if id.is_nil() {
-        return Ok(Change::Settled(version));
+fn receive<R: Receiver>(receiver: &mut R, row: &Row<'_>) -> Result<(), DatabaseError> {
+    match change(row)? {
+        Change::Reached(reach) => receiver.reached(reach),
+        Change::Removed(id) => receiver.remove(id),
+        Change::Written(id, state) => receiver.write(Written {
+            id,
+            state,
+            fields: fields(row)?,
+        }),
     }
-    if version < 0 {
-        return Ok(Change::Removed(id));
-    }
-    Ok(Change::Written(Box::new(Written {
-        id,
-        version,
-        changed: row.get(2)?,
-        fields: ResourceFields {
-            title: row.get(3)?,
-            subject: row.get(4)?,
-            creator: row.get(5)?,
-            description: row.get(6)?,
-            publisher: row.get(7)?,
-            contributor: row.get(8)?,
-            identifier: row.get(9)?,
-            source: row.get(10)?,
-            coverage: row.get(11)?,
-            classification_code: row.get(12)?,
-            ..ResourceFields::default()
-        },
-    })))
+    Ok(())
+}
+
+fn fields(row: &Row<'_>) -> Result<ResourceFields, DatabaseError> {
+    Ok(ResourceFields {
+        title: row.get(FIRST)?,
+        subject: row.get(FIRST + 1)?,
+        creator: row.get(FIRST + 2)?,
+        description: row.get(FIRST + 3)?,
+        publisher: row.get(FIRST + 4)?,
+        contributor: row.get(FIRST + 5)?,
+        identifier: row.get(FIRST + 6)?,
+        source: row.get(FIRST + 7)?,
+        coverage: row.get(FIRST + 8)?,
+        classification_code: row.get(FIRST + 9)?,
+        ..ResourceFields::default()
+    })
 }

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
-use sea_orm::Value;
 use uuid::Uuid;
 
 use super::feedback::{Asked, refine};
 use super::formula::weight;
 use super::languages::LATIN;
-use super::postings::{Postings, State};
+use super::look::{Change, FIRST, Look, Reach, State, change};
+use super::postings::Postings;
 use super::query::{Occurs, Query};
 use super::rank::{Hit, Statistics, best_after, without};
 use super::stems::language_token;
@@ -48,29 +48,28 @@ pub(crate) struct MemoryIndex {
 struct Contents {
     /// When the database was last read; `None` before the first time.
     followed_at: Option<Instant>,
-    /// Every change below this number is in.
-    settled: i64,
+    reach: Reach,
     postings: Postings,
 }
 
 /// What changed, as it was read.
 #[derive(Default)]
 struct Changes {
-    settled: i64,
+    reach: Reach,
     removed: Vec<Uuid>,
     written: Vec<(Uuid, State, Vec<u8>)>,
 }
 
 /// Something that rows of changes are put into.
 trait Receiver {
-    fn settle(&mut self, settled: i64);
+    fn reached(&mut self, reach: Reach);
     fn remove(&mut self, id: Uuid);
     fn write(&mut self, id: Uuid, state: State, terms: &[u8]);
 }
 
 impl Receiver for Changes {
-    fn settle(&mut self, settled: i64) {
-        self.settled = settled;
+    fn reached(&mut self, reach: Reach) {
+        self.reach = reach;
     }
 
     fn remove(&mut self, id: Uuid) {
@@ -83,8 +82,8 @@ impl Receiver for Changes {
 }
 
 impl Receiver for Contents {
-    fn settle(&mut self, settled: i64) {
-        self.settled = self.settled.max(settled);
+    fn reached(&mut self, reach: Reach) {
+        self.reach = reach;
     }
 
     fn remove(&mut self, id: Uuid) {
@@ -113,25 +112,16 @@ pub(crate) fn follower(
     search: &Arc<dyn FullTextSearch>,
     memory: &Arc<MemoryIndex>,
 ) -> Batcher<(), ()> {
-    let sql = format!(
-        "SELECT resource_id, version, changed, terms FROM search_documents WHERE changed >= {since} \
-         UNION ALL SELECT resource_id, -1, 0, {empty} FROM search_removals g WHERE changed >= {since} \
-         AND NOT EXISTS (SELECT 1 FROM search_documents d WHERE d.resource_id = g.resource_id) \
-         UNION ALL SELECT {nil}, {settled}, 0, {empty}",
-        settled = search.settled_changes(),
-        since = database.placeholder(1),
-        nil = database.placeholder(2),
-        empty = database.placeholder(3),
-    );
+    let look = Look::new(database, &**search, &["d.terms".to_owned()], "");
     let (database_for_batches, memory) = (database.clone(), Arc::clone(memory));
     database.batcher(1, move |calls: Vec<()>| {
-        let (database, memory, sql) = (
+        let (database, memory, look) = (
             database_for_batches.clone(),
             Arc::clone(&memory),
-            sql.clone(),
+            look.clone(),
         );
         async move {
-            let result = apart(memory.follow(&database, &sql)).await;
+            let result = apart(memory.follow(&database, &look)).await;
             calls
                 .iter()
                 .map(|()| result.clone().map_err(Into::into))
@@ -141,39 +131,29 @@ pub(crate) fn follower(
 }
 
 impl MemoryIndex {
-    async fn follow(&self, database: &Database, sql: &str) -> Result<(), DatabaseError> {
-        let (anew, settled) = {
+    async fn follow(&self, database: &Database, look: &Look) -> Result<(), DatabaseError> {
+        let (anew, reach) = {
             let contents = self.contents.read();
-            (contents.must_be_read_anew(), contents.settled)
-        };
-        let statement = |since: i64| {
-            database.statement(
-                sql,
-                [
-                    since.into(),
-                    Uuid::nil().into(),
-                    Value::from(Vec::<u8>::new()),
-                ],
-            )
+            (contents.must_be_read_anew(), contents.reach.clone())
         };
         if anew {
             let _filling = self.filling.lock().await;
             let read_at = Instant::now();
             if !self.contents.read().must_be_read_anew() {
                 // Somebody else read it meanwhile, but maybe began before this call: look again for what is new.
-                return Box::pin(self.follow(database, sql)).await;
+                return Box::pin(self.follow(database, look)).await;
             }
-            let mut contents: Contents = database.fold(statement(0), receive).await?;
+            let mut contents: Contents = look.all(database, receive).await?;
             contents.followed_at = Some(read_at);
             contents.postings.shrink();
             *self.contents.write() = contents;
             return Ok(());
         }
         let read_at = Instant::now();
-        let changes: Changes = database.fold(statement(settled), receive).await?;
+        let changes: Changes = look.since(&reach, database, receive).await?;
         let nothing_new = {
             let contents = self.contents.read();
-            changes.settled == contents.settled
+            changes.reach == contents.reach
                 && changes.removed.is_empty()
                 && changes.written.is_empty()
                 && contents
@@ -183,7 +163,7 @@ impl MemoryIndex {
         if !nothing_new {
             let mut contents = self.contents.write();
             // Whatever an older look has seen is in already, as it was then or later.
-            if changes.settled < contents.settled {
+            if changes.reach.is_before(&contents.reach) {
                 return Ok(());
             }
             for id in changes.removed {
@@ -192,7 +172,7 @@ impl MemoryIndex {
             for (id, state, terms) in changes.written {
                 contents.write(id, state, &terms);
             }
-            contents.settle(changes.settled);
+            contents.reached(changes.reach);
             contents.followed_at = Some(read_at);
         }
         Ok(())
@@ -319,15 +299,12 @@ fn asked(query: &Query) -> Asked {
 }
 
 fn receive<R: Receiver>(receiver: &mut R, row: &Row<'_>) -> Result<(), DatabaseError> {
-    let id: Uuid = row.get(0)?;
-    let version: i64 = row.get(1)?;
-    if id.is_nil() {
-        receiver.settle(version);
-    } else if version < 0 {
-        receiver.remove(id);
-    } else {
-        let state = (version, row.get(2)?);
-        row.bytes(3, |terms| receiver.write(id, state, terms))?;
+    match change(row)? {
+        Change::Reached(reach) => receiver.reached(reach),
+        Change::Removed(id) => receiver.remove(id),
+        Change::Written(id, state) => {
+            row.bytes(FIRST, |terms| receiver.write(id, state, terms))?;
+        }
     }
     Ok(())
 }

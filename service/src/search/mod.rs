@@ -18,6 +18,7 @@ mod highlight;
 mod known_places;
 mod known_words;
 mod languages;
+mod look;
 mod matches;
 mod memory;
 mod occurrences;
@@ -119,8 +120,12 @@ pub trait FullTextSearch: Send + Sync {
     /// The SQL expression for the number under which a change is written.
     fn next_change(&self) -> &'static str;
 
-    /// The SQL expression for the number below which no further change can appear.
-    fn settled_changes(&self) -> &'static str;
+    /// Two SQL expressions for how far a statement sees: a number that never becomes smaller, and the text for
+    /// [`Self::not_seen`].
+    fn reach(&self) -> (&'static str, &'static str);
+
+    /// The SQL condition for the changes that a statement has not seen whose text `mark` is.
+    fn not_seen(&self, changed: &str, mark: &str) -> String;
 
     /// A resource ready for the indexes of this database.
     fn analyse(&self, fields: &ResourceFields, version: i64) -> Document {

@@ -12,9 +12,6 @@ use crate::database::{BulkInsert, ColumnType, DatabaseError, Form, Row, Transact
 /// The writing transaction's number.
 const NEXT_CHANGE: &str = "pg_current_xact_id()::text::bigint";
 
-/// Every transaction below this number has ended, so nothing new will appear there.
-const SETTLED_CHANGES: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-
 /// [`super::COLUMNS`], and the text that becomes the vector.
 static INSERT: BulkInsert =
     BulkInsert::new(DOCUMENTS, Form::Arrays, GIVEN, &[("changed", NEXT_CHANGE)]);
@@ -45,8 +42,20 @@ impl FullTextSearch for PostgresSearch {
         NEXT_CHANGE
     }
 
-    fn settled_changes(&self) -> &'static str {
-        SETTLED_CHANGES
+    fn reach(&self) -> (&'static str, &'static str) {
+        (
+            "pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+            "pg_current_snapshot()::text",
+        )
+    }
+
+    /// What began later, and what had not ended: so a transaction that runs long, in any database of the server, has
+    /// nothing read twice.
+    fn not_seen(&self, changed: &str, mark: &str) -> String {
+        format!(
+            "({changed} >= pg_snapshot_xmax({mark}::text::pg_snapshot)::text::bigint OR {changed} = ANY \
+             (ARRAY(SELECT pg_snapshot_xip({mark}::text::pg_snapshot)::text::bigint)))"
+        )
     }
 
     async fn begin_change(&self, _: &Transaction) -> Result<(), DbErr> {

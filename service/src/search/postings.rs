@@ -11,6 +11,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use uuid::Uuid;
 
 use super::formula::{Frequency, Lengths, Norms};
+use super::look::State;
 use super::packed::Terms;
 use super::stop_words::word_weight;
 
@@ -34,9 +35,6 @@ const DEAD: Lengths = Lengths {
     head: u32::MAX,
     body: u32::MAX,
 };
-
-/// Which state of a document: its version, and the change that wrote it.
-pub(super) type State = (i64, i64);
 
 /// That a document is gone.
 const GONE: State = (i64::MAX, 0);

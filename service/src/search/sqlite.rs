@@ -15,8 +15,6 @@ use crate::library::ResourceFields;
 /// in this order.
 const NEXT_CHANGE: &str = "(SELECT last FROM search_changes)";
 
-const SETTLED_CHANGES: &str = "(SELECT last + 1 FROM search_changes)";
-
 static INSERT: BulkInsert = BulkInsert::new(
     DOCUMENTS,
     Form::Arrays,
@@ -81,8 +79,15 @@ impl FullTextSearch for SqliteSearch {
         NEXT_CHANGE
     }
 
-    fn settled_changes(&self) -> &'static str {
-        SETTLED_CHANGES
+    fn reach(&self) -> (&'static str, &'static str) {
+        (
+            "(SELECT last FROM search_changes)",
+            "(SELECT CAST(last AS text) FROM search_changes)",
+        )
+    }
+
+    fn not_seen(&self, changed: &str, mark: &str) -> String {
+        format!("{changed} > CAST({mark} AS integer)")
     }
 
     fn analyse(&self, fields: &ResourceFields, version: i64) -> Document {
