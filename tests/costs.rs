@@ -22,7 +22,7 @@ use crate::harness::{Backend, Client, Process, Scratch, block_on};
 const ROUNDS: usize = 20;
 const AT_ONCE: usize = 8;
 const SLOW_CONNECTIONS: usize = 1_000;
-const READS: usize = 6_000;
+const READS: usize = 40_000;
 
 #[test]
 #[ignore = "measures: needs a machine of its own"]

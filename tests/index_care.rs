@@ -1,13 +1,17 @@
 //! The search index stays what the library says, whoever changes it, and is mended where it is not.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::ConnectionTrait;
 use serde_json::{Value as Json, json};
+use service::database::{DatabaseError, Transaction};
 use service::library::ImportFormat;
 use service::search::{SearchDrift, search_drift};
+use tokio::sync::Notify;
 
-use crate::harness::{Backend, World, catalogue, import, pharos_binary, resource};
+use crate::harness::{Backend, World, block_on, catalogue, import, pharos_binary, resource};
 use crate::search::search;
 
 matrix![
@@ -340,4 +344,86 @@ async fn the_doctor_says_what_to_mend(world: World) {
         (0, "outdated 10, rebuilt 10, removed 0\n")
     );
     assert_eq!(run(&["doctor"]).0, 0);
+}
+
+/// On PostgreSQL transactions end in another order than they begin; on SQLite they follow each other.
+#[test]
+fn a_change_that_is_committed_after_a_later_one_is_seen() {
+    block_on(async {
+        let world = World::start(Backend::Postgres).await;
+        catalogue(&world).await;
+        let found = [
+            total(&world, "database").await,
+            total(&world, "running").await,
+        ];
+        assert_eq!(found, [2, 1]);
+        let (begun, commit) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (told, waits) = (Arc::clone(&begun), Arc::clone(&commit));
+        let database = world.pharos.database().clone();
+        let change = tokio::spawn(async move {
+            database
+                .write(move |transaction: Transaction| {
+                    let (told, waits) = (Arc::clone(&told), Arc::clone(&waits));
+                    async move {
+                        for sql in [
+                            "DELETE FROM resources WHERE title = 'Database Systems'",
+                            "UPDATE search_documents d SET terms = o.terms, tokens = o.tokens, \
+                             changed = pg_current_xact_id()::text::bigint \
+                             FROM search_documents o JOIN resources r ON r.id = o.resource_id \
+                             WHERE r.title LIKE 'Running%' AND d.resource_id = \
+                             (SELECT id FROM resources WHERE title = 'The Art of Indexing')",
+                        ] {
+                            let changed = transaction.execute_unprepared(sql).await;
+                            let changed = changed.map_err(DatabaseError::from)?;
+                            assert_eq!(changed.rows_affected(), 1, "{sql}");
+                        }
+                        told.notify_one();
+                        waits.notified().await;
+                        Ok(())
+                    }
+                })
+                .await
+        });
+        begun.notified().await;
+        resource(&world, json!({"title": "A later zebra"})).await;
+        let seen = [
+            total(&world, "zebra").await,
+            total(&world, "database").await,
+            total(&world, "running").await,
+        ];
+        assert_eq!(seen, [1, 2, 1]);
+        commit.notify_one();
+        change.await.unwrap().unwrap();
+        let seen = [
+            total(&world, "zebra").await,
+            total(&world, "database").await,
+            total(&world, "running").await,
+        ];
+        assert_eq!(seen, [1, 0, 2]);
+    });
+}
+
+/// What PostgreSQL's token index has on its list is sorted in by one call, and the call leaves nothing behind.
+#[test]
+fn new_documents_are_sorted_into_the_token_index() {
+    block_on(async {
+        let world = World::start(Backend::Postgres).await;
+        let rows = (0..300).map(|row| {
+            let words = (0..20).map(|word| format!("w{row}x{word}"));
+            let text = words.collect::<Vec<_>>().join(" ");
+            format!("{{\"title\": \"{row}\", \"description\": \"{text}\"}}\n")
+        });
+        import(
+            &world.pharos,
+            ImportFormat::NdJson,
+            rows.collect::<String>(),
+        )
+        .await;
+        execute(&world, "SELECT pharos_sort_in_new_documents()").await;
+        let pending = "SELECT gin_clean_pending_list('idx_search_documents_tokens')";
+        assert_eq!(world.scratch.number(pending).await, 0);
+        assert_eq!(drift(&world).await, SearchDrift::default());
+        let found = search(&world, &[("q", "\"w7x0 w7x1\"")]).await;
+        assert_eq!(found["total"], 1);
+    });
 }

@@ -17,7 +17,8 @@ use crate::routes::{
 /// Something that operations are mounted in.
 pub trait Mount: Sized {
     /// Mounts an operation that the document describes.
-    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self;
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F)
+    -> Self;
 
     /// Mounts what the document says nothing of.
     fn undescribed(self, resource: Resource) -> Self;
@@ -125,7 +126,10 @@ impl<T> Mount for App<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(
+        self,
+        operation: F,
+    ) -> Self {
         Self::service(self, operation)
     }
 
@@ -138,7 +142,10 @@ impl<T> Mount for UtoipaApp<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(
+        self,
+        operation: F,
+    ) -> Self {
         Self::service(self, operation)
     }
 
@@ -151,7 +158,10 @@ impl<T> Mount for Scope<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(
+        self,
+        operation: F,
+    ) -> Self {
         Self::service(self, operation)
     }
 
@@ -164,7 +174,10 @@ impl<T> Mount for DescribedScope<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
 {
-    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(self, operation: F) -> Self {
+    fn service<F: HttpServiceFactory + OpenApiFactory + Path + 'static>(
+        self,
+        operation: F,
+    ) -> Self {
         Self::service(self, operation)
     }
 

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashlink::LruCache;
 use parking_lot::Mutex;
@@ -18,6 +19,8 @@ use crate::error::Error;
 pub(crate) struct Known<S, T> {
     entries: Mutex<Entries<S, T>>,
     most_bytes: usize,
+    /// Of the rows that were asked for lately, how many in a hundred were known.
+    share: AtomicUsize,
 }
 
 struct Entries<S, T> {
@@ -45,7 +48,21 @@ impl<S: PartialEq, T: Bytes> Known<S, T> {
                 bytes: 0,
             }),
             most_bytes,
+            share: AtomicUsize::new(100),
         }
+    }
+
+    /// Whether it is worth asking for stamps first: else most rows have to be read all the same.
+    pub(crate) fn is_worth_asking(&self) -> bool {
+        self.share.load(Ordering::Relaxed) >= 50
+    }
+
+    fn note_share(&self, known: usize, rows: usize) {
+        let share = known * 100 / rows.max(1);
+        let before = self.share.load(Ordering::Relaxed);
+        // The latest eight pages or so.
+        self.share
+            .store((before * 7 + share).div_ceil(8), Ordering::Relaxed);
     }
 
     /// The values of these rows in their order, after `read` has read those that are not known. `None` when one of them
@@ -74,6 +91,54 @@ impl<S: PartialEq, T: Bytes> Known<S, T> {
             }
         }
         Ok(found.into_iter().collect())
+    }
+
+    /// The values of these rows, after `read` has read those that are not known. What it reads may be newer than its stamp
+    /// here; what it does not find is left out.
+    pub(crate) async fn latest<F, Fut>(
+        &self,
+        rows: &[(Uuid, S)],
+        read: F,
+    ) -> Result<Vec<(Uuid, Arc<T>)>, Error>
+    where
+        F: FnOnce(Vec<Uuid>) -> Fut,
+        Fut: Future<Output = Result<Vec<(Uuid, S, T)>, Error>>,
+    {
+        let (mut values, mut missing) = (Vec::with_capacity(rows.len()), Vec::new());
+        for ((id, _), value) in rows.iter().zip(self.find(rows)) {
+            match value {
+                Some(value) => values.push((*id, value)),
+                None => missing.push(*id),
+            }
+        }
+        self.note_share(values.len(), rows.len());
+        if !missing.is_empty() {
+            let read = read(missing).await?.into_iter();
+            values.extend(read.map(|(id, stamp, value)| self.keep_shared(id, stamp, value)));
+        }
+        Ok(values)
+    }
+
+    /// Keeps what was read without a look at the stamps before.
+    pub(crate) fn keep_all(&self, read: Vec<(Uuid, S, T)>) -> Vec<(Uuid, Arc<T>)> {
+        let known = {
+            let entries = self.entries.lock();
+            let is_known = |(id, stamp, _): &&(Uuid, S, T)| {
+                let entry = entries.by_id.peek(id);
+                entry.is_some_and(|entry| entry.stamp == *stamp)
+            };
+            read.iter().filter(is_known).count()
+        };
+        self.note_share(known, read.len());
+        read.into_iter()
+            .map(|(id, stamp, value)| self.keep_shared(id, stamp, value))
+            .collect()
+    }
+
+    fn keep_shared(&self, id: Uuid, stamp: S, value: T) -> (Uuid, Arc<T>) {
+        let value = Arc::new(value);
+        self.keep(id, stamp, Arc::clone(&value));
+        (id, value)
     }
 
     fn find(&self, rows: &[(Uuid, S)]) -> Vec<Option<Arc<T>>> {
@@ -169,6 +234,36 @@ mod tests {
         let rows = [(id(1), 10)];
         assert_eq!(ask(&known, &rows, &[(id(1), 11, "A")]).await, (1, None));
         assert_eq!(ask(&known, &[(id(2), 1)], &[]).await, (1, None));
+    }
+
+    #[tokio::test]
+    async fn the_latest_of_each_row_is_enough_for_some() {
+        let known = Texts::new(10_000);
+        let rows = [(id(1), 10), (id(2), 10), (id(3), 10)];
+        let stored = vec![(id(1), 10, "a"), (id(2), 11, "B")];
+        let read = |_| std::future::ready(Ok(stored.clone()));
+        let latest = known.latest(&rows, read).await.expect("reading");
+        let texts: Vec<&str> = latest.iter().map(|(_, value)| **value).collect();
+        assert_eq!(texts, ["a", "B"]);
+        assert_eq!(ask(&known, &[(id(1), 10), (id(2), 11)], &[]).await.0, 0);
+    }
+
+    #[test]
+    fn what_always_changes_is_not_asked_for_first() {
+        let known = Texts::new(10_000);
+        let mut stamp = 0;
+        let keep = |stamp: i64| known.keep_all(vec![(id(1), stamp, "a")]);
+        while known.is_worth_asking() {
+            stamp += 1;
+            assert!(stamp < 20);
+            keep(stamp);
+        }
+        let mut pages = 0;
+        while !known.is_worth_asking() {
+            pages += 1;
+            assert!(pages < 20);
+            keep(stamp);
+        }
     }
 
     #[tokio::test]

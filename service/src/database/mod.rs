@@ -371,12 +371,13 @@ impl Database {
     pub async fn analyse(&self) -> Result<(), Error> {
         self.write(|transaction| async move {
             let sql = match transaction.get_database_backend() {
-                DatabaseBackend::Postgres => {
-                    "ANALYZE; SELECT pharos_sort_in_new_documents()"
-                }
+                DatabaseBackend::Postgres => "ANALYZE; SELECT pharos_sort_in_new_documents()",
                 _ => "PRAGMA analysis_limit = 1000; ANALYZE",
             };
-            transaction.execute_unprepared(sql).await.map_err(DatabaseError::from)?;
+            transaction
+                .execute_unprepared(sql)
+                .await
+                .map_err(DatabaseError::from)?;
             Ok(())
         })
         .await

@@ -5,8 +5,9 @@
 //! does not get that long, and searches have little of it to scan.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -15,45 +16,65 @@ use super::postgres_pool::Pool;
 /// How long entries gather: the more there are, the less each costs, since each word that occurs among them costs once.
 const INTERVAL: Duration = Duration::from_secs(2);
 
+/// After so long without a commit nobody is taken to be writing.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// The length, in kB, at which a write sorts the list in itself, which is for when the task cannot.
 pub(super) const LONGEST_LIST: &str = "65536";
 
-/// The token index has a function of its own. Of the others only the owner may do this; theirs are few words, soon sorted
-/// in.
-const EMPTY: &str = "SELECT pharos_sort_in_new_documents(); \
+/// Beside writers. What the token index has pending is sorted in once, without what comes meanwhile, and only when it is
+/// 64 kB or more. The other indexes have few words, which are soon sorted in.
+const EMPTY_BESIDE_WRITERS: &str = "SELECT pharos_sort_in_new_documents(); \
      SELECT sum(gin_clean_pending_list(pg_class.oid)) FROM pg_class \
      JOIN pg_am ON pg_am.oid = pg_class.relam AND pg_am.amname = 'gin' \
      WHERE pg_class.relkind = 'i' AND pg_class.relnamespace = current_schema()::regnamespace \
      AND pg_class.relname <> 'idx_search_documents_tokens' AND pg_has_role(pg_class.relowner, 'USAGE')";
 
+/// Goes on until the lists are empty. Only an index's owner may do this.
+const EMPTY: &str = "SELECT sum(gin_clean_pending_list(pg_class.oid)) FROM pg_class \
+     JOIN pg_am ON pg_am.oid = pg_class.relam AND pg_am.amname = 'gin' \
+     WHERE pg_class.relkind = 'i' AND pg_class.relnamespace = current_schema()::regnamespace \
+     AND pg_has_role(pg_class.relowner, 'USAGE')";
+
 /// The task; it ends when this is dropped.
 pub(super) struct PendingLists {
-    written: Arc<Notify>,
+    told: Arc<Told>,
     task: JoinHandle<()>,
+}
+
+struct Told {
+    written: Notify,
+    last_commit: Mutex<Instant>,
 }
 
 impl PendingLists {
     pub(super) fn start(pool: Arc<Pool>) -> Self {
-        let written = Arc::new(Notify::new());
-        let told = Arc::clone(&written);
+        let told = Arc::new(Told {
+            written: Notify::new(),
+            last_commit: Mutex::new(Instant::now()),
+        });
+        let heard = Arc::clone(&told);
         let task = tokio::spawn(async move {
             loop {
-                told.notified().await;
+                heard.written.notified().await;
                 tokio::time::sleep(INTERVAL).await;
                 let Ok(mut lent) = pool.acquire().await else {
                     continue;
                 };
-                if let Err(error) = lent.simple(EMPTY, true).await {
+                let quiet = heard.last_commit.lock().elapsed() > QUIET;
+                let empty = if quiet { EMPTY } else { EMPTY_BESIDE_WRITERS };
+                if let Err(error) = lent.simple(empty, true).await {
                     tracing::debug!(%error, "pending lists were not emptied this time");
                 }
             }
         });
-        Self { written, task }
+        Self { told, task }
     }
 
     /// Tells of a commit.
     pub(super) fn committed(&self) {
-        self.written.notify_one();
+        *self.told.last_commit.lock() = Instant::now();
+        self.told.written.notify_one();
     }
 }
 

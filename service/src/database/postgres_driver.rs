@@ -208,9 +208,10 @@ impl PostgresPool {
     {
         let work = &work;
         self.repeated(|patient| async move {
-            let _place = self.places.take().await;
+            let place = self.places.take().await;
             let (value, transaction) = self.write_once(None, work, patient).await?;
             self.commit(transaction).await?;
+            self.places.give_back(place);
             Ok(value)
         })
         .await

@@ -51,7 +51,8 @@ impl Turn {
     }
 }
 
-/// Rows that are written at the end of a transaction under the number that a query finds then, if it finds one.
+/// Rows that are written at the end of a transaction under the number that a query finds then, if it finds one. Of several
+/// rows for one index under one number only the last is written.
 #[derive(Debug)]
 pub(crate) struct Deferral {
     /// Selects one integer, or no row.

@@ -356,15 +356,24 @@ impl Group {
         }
     }
 
-    /// Runs what the units have left for the end, and commits.
+    /// Runs what the units have left for the end, and commits. Of several rows with one number the last is written; and
+    /// they are written in the order of the numbers, since FTS5 writes its index out whenever a smaller one comes.
     fn commit(&self) -> Result<(), DatabaseError> {
         let deferred = std::mem::take(&mut *self.deferred.lock());
-        let mut merges: BTreeMap<&'static str, i64> = BTreeMap::new();
+        let mut rows = BTreeMap::new();
         for deferral in deferred {
-            for row in &deferral.rows {
-                *merges.entry(row.merge).or_default() += 1;
+            let Some(number) = self.number(&deferral)? else {
+                continue;
+            };
+            for row in deferral.rows {
+                rows.insert((row.insert, number), row);
             }
-            self.write_deferred(deferral)?;
+        }
+        let mut merges: BTreeMap<&'static str, i64> = BTreeMap::new();
+        for ((insert, number), row) in rows {
+            *merges.entry(row.merge).or_default() += 1;
+            self.connection
+                .execute(insert, &[number.into(), row.text.into()])?;
         }
         for (merge, rows) in merges {
             self.connection
@@ -373,20 +382,13 @@ impl Group {
         self.connection.control("COMMIT")
     }
 
-    fn write_deferred(&self, deferral: Deferral) -> Result<(), DatabaseError> {
+    fn number(&self, deferral: &Deferral) -> Result<Option<i64>, DatabaseError> {
         let mut number = None;
         self.connection.query(&deferral.number, None, |found| {
             number = Some(found.get::<_, i64>(0)?);
             Ok(())
         })?;
-        let Some(number) = number else {
-            return Ok(());
-        };
-        for row in deferral.rows {
-            self.connection
-                .execute(row.insert, &[number.into(), row.text.into()])?;
-        }
-        Ok(())
+        Ok(number)
     }
 
     fn roll_back(&self) {

@@ -110,11 +110,8 @@ fn stamps(database: &Database) -> SelectStatement {
         .take()
 }
 
-/// How often the matches of a page are looked at again when they change meanwhile, before they are read whole.
-const ATTEMPTS: usize = 3;
-
 impl Pharos {
-    /// The matches that are still there.
+    /// The matches that are still there, each as it is by now: whoever asks looks whether it still matches.
     pub(super) async fn load_matches(
         &self,
         hits: &[Hit],
@@ -123,20 +120,17 @@ impl Pharos {
             return Ok(HashMap::new());
         }
         let ids: Vec<Uuid> = hits.iter().map(|hit| hit.id).collect();
-        if self.database.row_stamp("resources").is_some() {
-            for _ in 0..ATTEMPTS {
-                let rows = self.match_stamps.call(ids.clone()).await?;
-                let read = |ids| self.read_matches(ids);
-                if let Some(found) = self.known_matches.values(&rows, read).await? {
-                    return Ok(rows.iter().map(|(id, _)| *id).zip(found).collect());
-                }
-            }
-        }
-        let read = self.read_matches(ids).await?;
-        Ok(read
-            .into_iter()
-            .map(|(id, _, found)| (id, Arc::new(found)))
-            .collect())
+        let known = &self.known_matches;
+        let found = if self.database.row_stamp("resources").is_none() {
+            let read = self.read_matches(ids).await?.into_iter();
+            return Ok(read.map(|(id, _, found)| (id, Arc::new(found))).collect());
+        } else if known.is_worth_asking() {
+            let rows = self.match_stamps.call(ids).await?;
+            known.latest(&rows, |ids| self.read_matches(ids)).await?
+        } else {
+            known.keep_all(self.read_matches(ids).await?)
+        };
+        Ok(found.into_iter().collect())
     }
 
     async fn read_matches(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, MatchStamp, Found)>, Error> {

@@ -169,8 +169,8 @@ fn read_varint(bytes: &[u8]) -> u64 {
     number
 }
 
-/// Adds a document to the token indexes when the group ends, unless this version was replaced or deleted by then; and takes
-/// it off the list of those that the index over JSON lacks.
+/// Adds a document to the token indexes when the group ends, if it is there then; and takes it off the list of those that
+/// the index over JSON lacks. What is not on that list has the JSON that it had.
 async fn index_document(
     transaction: &Transaction,
     id: Uuid,
@@ -179,27 +179,28 @@ async fn index_document(
 ) -> Result<(), DbErr> {
     let backend = transaction.get_database_backend();
     let mut rows = vec![SEARCH_INDEX.row(&document.tokens)];
-    // One without tokens is not to be found, and need not be there.
-    let in_json = document.json_tokens.as_ref();
-    let in_json = in_json.filter(|tokens| before == Before::Something || !tokens.is_empty());
-    rows.extend(in_json.map(|tokens| JSON_INDEX.row(tokens)));
+    if let Some(tokens) = &document.json_tokens {
+        let listed = Statement::from_sql_and_values(
+            backend,
+            "DELETE FROM json_unindexed WHERE resource_id = ?1",
+            [id.into()],
+        );
+        let listed = transaction.execute_raw(listed).await?.rows_affected() > 0;
+        // One without tokens is not to be found, and need not be there.
+        let changed = match before {
+            Before::Nothing => !tokens.is_empty(),
+            Before::Something => listed,
+        };
+        rows.extend(changed.then(|| JSON_INDEX.row(tokens)));
+    }
     transaction.defer(Deferral {
         number: Statement::from_sql_and_values(
             backend,
-            "SELECT doc FROM search_documents WHERE resource_id = ?1 AND version = ?2",
-            [id.into(), document.version.into()],
+            "SELECT doc FROM search_documents WHERE resource_id = ?1",
+            [id.into()],
         ),
         rows,
-    })?;
-    if document.json_tokens.is_none() {
-        return Ok(());
-    }
-    let listed = Statement::from_sql_and_values(
-        backend,
-        "DELETE FROM json_unindexed WHERE resource_id = ?1",
-        [id.into()],
-    );
-    transaction.execute_raw(listed).await.map(|_| ())
+    })
 }
 
 /// An FTS5 expression: every token quoted.
