@@ -202,7 +202,7 @@ pub async fn sort_in_pending_documents_once(manager: &SchemaManager<'_>) -> Resu
 
 pub async fn sort_in_pending_documents_wholly(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     if let Dialect::Postgres = Dialect::of(manager)? {
-        run(manager, "DROP FUNCTION pharos_sort_in_new_documents").await?;
+        run(manager, "DROP FUNCTION pharos_sort_in_new_documents()").await?;
         run(
             manager,
             "ALTER INDEX idx_search_documents_tokens SET (gin_pending_list_limit = 32768)",
