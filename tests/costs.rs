@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! cargo build --release && ulimit -n 8192
-//! PHAROS_TEST_BINARY=target/release/pharos cargo test -p tests costs -- --ignored --nocapture --test-threads 1
+//! PHAROS_TEST_BINARY=target/release/pharos cargo test --release -p tests costs -- --ignored --nocapture --test-threads 1
 //! ```
 
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use crate::harness::{Backend, Client, Process, Scratch, block_on};
 const ROUNDS: usize = 20;
 const AT_ONCE: usize = 8;
 const SLOW_CONNECTIONS: usize = 1_000;
+/// So many that each turn has waves of slow connections which are cut off and begin anew.
 const READS: usize = 40_000;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Empties the pending lists of PostgreSQL's GIN indexes beside the writers.
 //!
 //! A GIN index puts new entries on a list, and the write that makes the list too long sorts all of it into the index:
-//! some 50 ms for one unlucky request, or several times that. Sorted in every other second by a task of its own, the list
+//! some 50 ms for one unlucky request, or several times that. Sorted in once a second by a task of its own, the list
 //! does not get that long, and searches have little of it to scan.
 
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio::task::JoinHandle;
 use super::postgres_pool::Pool;
 
 /// How long entries gather: the more there are, the less each costs, since each word that occurs among them costs once.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// After so long without a commit nobody is taken to be writing.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(500);
 
 /// The length, in kB, at which a write sorts the list in itself, which is for when the task cannot.
 pub(super) const LONGEST_LIST: &str = "65536";
