@@ -5,12 +5,14 @@ use service::library::ImportFormat;
 use service::lists::ListRequest;
 
 use crate::harness::{Backend, World, import, resource};
+use crate::search::search;
 
 matrix![
     every_listed_filter_is_answered_from_an_index,
     rows_that_other_tools_write_are_found,
     the_step_can_be_taken_back_and_what_is_there_is_indexed_anew,
     declared_paths_are_listed_and_dropped,
+    changes_of_the_text_and_of_the_metadata_at_once_lose_neither,
 ];
 
 /// Rows that are enough for a scan to be the worse plan.
@@ -259,4 +261,36 @@ async fn declared_paths_are_listed_and_dropped(world: World) {
         assert_eq!(world.scratch.number(left).await, 3);
     }
     let _: Json = world.reader.get("resources").await.is(200).json();
+}
+
+async fn changes_of_the_text_and_of_the_metadata_at_once_lose_neither(world: World) {
+    let made = resource(&world, json!({"title": "Anew", "metadata": {"k": 0}})).await;
+    let path = format!("resources/{}", made["id"].as_str().unwrap());
+    for round in 1..=12 {
+        let changes = (0..8).map(|number| match number % 2 {
+            0 => json!({"title": format!("Anew r{round}n{number}")}),
+            _ => json!({"metadata": {format!("k{number}"): round}}),
+        });
+        let changes: Vec<Json> = changes.collect();
+        let patches = changes
+            .iter()
+            .map(|change| world.editor.patch(&path, "*", change));
+        for reply in futures_util::future::join_all(patches).await {
+            reply.is(200);
+        }
+        for number in [1, 3, 5, 7] {
+            let filter = format!("metadata.k{number} = {round}");
+            let found = world.editor.all("resources", &[("filter", &filter)]).await;
+            assert_eq!(found.len(), 1, "{filter}");
+        }
+        let title = world.editor.get(&path).await.is(200).json()["title"].clone();
+        let word = title.as_str().unwrap().split(' ').next_back().unwrap();
+        let phrase = format!("\"anew {word}\"");
+        let found = search(&world, &[("q", &phrase)]).await;
+        assert_eq!(found["total"], 1, "{phrase}");
+        if world.backend == Backend::Sqlite {
+            let listed = "SELECT count(*) FROM json_unindexed";
+            assert_eq!(world.scratch.number(listed).await, 0);
+        }
+    }
 }
