@@ -366,7 +366,7 @@ impl Database {
         .await
     }
 
-    /// Refreshes the planner's statistics, and on PostgreSQL empties the pending list of the token index: worth it
+    /// Refreshes the planner's statistics, and on PostgreSQL sorts in what the token index has pending: worth it
     /// after many rows were loaded.
     pub async fn analyse(&self) -> Result<(), Error> {
         self.write(|transaction| async move {
