@@ -22,19 +22,19 @@ const QUIET: Duration = Duration::from_millis(500);
 /// The length, in kB, at which a write sorts the list in itself, which is for when the task cannot.
 pub(super) const LONGEST_LIST: &str = "65536";
 
-/// Beside writers. What the token index has pending is sorted in once, without what comes meanwhile, and only when it is
-/// 64 kB or more. The other indexes have few words, which are soon sorted in.
-const EMPTY_BESIDE_WRITERS: &str = "SELECT pharos_sort_in_new_documents(); \
-     SELECT sum(gin_clean_pending_list(pg_class.oid)) FROM pg_class \
-     JOIN pg_am ON pg_am.oid = pg_class.relam AND pg_am.amname = 'gin' \
-     WHERE pg_class.relkind = 'i' AND pg_class.relnamespace = current_schema()::regnamespace \
-     AND pg_class.relname <> 'idx_search_documents_tokens' AND pg_has_role(pg_class.relowner, 'USAGE')";
-
 /// Goes on until the lists are empty. Only an index's owner may do this.
 const EMPTY: &str = "SELECT sum(gin_clean_pending_list(pg_class.oid)) FROM pg_class \
      JOIN pg_am ON pg_am.oid = pg_class.relam AND pg_am.amname = 'gin' \
      WHERE pg_class.relkind = 'i' AND pg_class.relnamespace = current_schema()::regnamespace \
      AND pg_has_role(pg_class.relowner, 'USAGE')";
+
+/// Beside writers, what the token index has pending is sorted in once, without what comes meanwhile, and only when it is
+/// 64 kB or more. The other indexes have few words, which are soon sorted in.
+fn empty_beside_writers() -> String {
+    format!(
+        "SELECT pharos_sort_in_new_documents(); {EMPTY} AND pg_class.relname <> 'idx_search_documents_tokens'"
+    )
+}
 
 /// The task; it ends when this is dropped.
 pub(super) struct PendingLists {
@@ -62,8 +62,11 @@ impl PendingLists {
                     continue;
                 };
                 let quiet = heard.last_commit.lock().elapsed() > QUIET;
-                let empty = if quiet { EMPTY } else { EMPTY_BESIDE_WRITERS };
-                if let Err(error) = lent.simple(empty, true).await {
+                let empty = match quiet {
+                    true => EMPTY.to_owned(),
+                    false => empty_beside_writers(),
+                };
+                if let Err(error) = lent.simple(&empty, true).await {
                     tracing::debug!(%error, "pending lists were not emptied this time");
                 }
             }

@@ -146,12 +146,13 @@ pub trait FullTextSearch: Send + Sync {
         documents: &[(Uuid, &Document)],
     ) -> Result<(), DbErr>;
 
-    /// Replaces the document of a resource that has one, with its tokens.
+    /// Replaces the document of a resource that has one, of the version `before`, with its tokens.
     async fn replace(
         &self,
         transaction: &Transaction,
         id: Uuid,
         document: &Document,
+        before: i64,
     ) -> Result<(), DbErr>;
 
     /// A SELECT of every document: its resource, its terms and what [`Self::indexed_tokens`] reads.
@@ -210,10 +211,9 @@ pub(crate) async fn reindex(
         .one(transaction)
         .await?;
     search.begin_change(transaction).await?;
-    if before.is_some() {
-        search.replace(transaction, id, document).await
-    } else {
-        search.insert(transaction, &[(id, document)]).await
+    match before {
+        Some(before) => search.replace(transaction, id, document, before).await,
+        None => search.insert(transaction, &[(id, document)]).await,
     }
 }
 

@@ -86,6 +86,7 @@ impl FullTextSearch for PostgresSearch {
         transaction: &Transaction,
         id: Uuid,
         document: &Document,
+        _: i64,
     ) -> Result<(), DbErr> {
         let mut update = update(id, document, NEXT_CHANGE);
         update.value(

@@ -52,7 +52,9 @@ const JSON_INDEX: TokenIndex = TokenIndex {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     Nothing,
-    Something,
+    OtherVersion,
+    /// The document is written anew to be mended.
+    SameVersion,
 }
 
 /// The index over JSON goes with the document, because it is kept under the document's number.
@@ -130,11 +132,16 @@ impl FullTextSearch for SqliteSearch {
         transaction: &Transaction,
         id: Uuid,
         document: &Document,
+        before: i64,
     ) -> Result<(), DbErr> {
         transaction
             .execute(&update(id, document, NEXT_CHANGE))
             .await?;
-        index_document(transaction, id, document, Before::Something).await
+        let before = match before == document.version {
+            true => Before::SameVersion,
+            false => Before::OtherVersion,
+        };
+        index_document(transaction, id, document, before).await
     }
 
     fn select_indexed(&self) -> &'static str {
@@ -189,7 +196,8 @@ async fn index_document(
         // One without tokens is not to be found, and need not be there.
         let changed = match before {
             Before::Nothing => !tokens.is_empty(),
-            Before::Something => listed,
+            Before::OtherVersion => listed,
+            Before::SameVersion => true,
         };
         rows.extend(changed.then(|| JSON_INDEX.row(tokens)));
     }
