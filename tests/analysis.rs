@@ -8,6 +8,7 @@ use crate::search::search;
 matrix![
     texts_are_found_by_what_people_type,
     stems_are_those_of_the_language_or_else_of_the_script,
+    a_stem_that_is_also_a_word_is_found_as_a_stem,
     a_language_that_is_not_given_is_told_from_the_text,
     prefixes_find_words_as_they_stand,
     what_matched_is_marked_as_it_stands
@@ -231,6 +232,35 @@ async fn stems_are_those_of_the_language_or_else_of_the_script(world: World) {
     ] {
         let reply = search(&world, &[("q", query), ("match", "all")]).await;
         assert_eq!(reply["total"], total, "{query}");
+    }
+}
+
+/// The index leaves a stem out where the document has the same word; that is to be found all the same, and no word of
+/// another language with it, whether the index is asked (for facets and phrases) or the lists in memory.
+async fn a_stem_that_is_also_a_word_is_found_as_a_stem(world: World) {
+    for (title, language) in [
+        ("Das alte Haus", "de"),
+        ("Viele alte Häuser", "de"),
+        ("Le haus alte", "tlh"),
+        ("Viele alte Katzen", "de"),
+    ] {
+        resource(&world, json!({"title": title, "language": language})).await;
+    }
+    for (query, expected) in [
+        ("häuser", 2),
+        ("häusern", 2),
+        ("haus", 3),
+        ("haus language:de", 2),
+        ("\"alte häuser\"", 2),
+        ("\"alten häusern\"", 2),
+        ("+häuser -viele", 1),
+        ("katze", 1),
+    ] {
+        for facets in ["", "language"] {
+            let parameters = [("q", query), ("match", "all"), ("facets", facets)];
+            let reply = search(&world, &parameters).await;
+            assert_eq!(reply["total"], expected, "{query} {facets}");
+        }
     }
 }
 

@@ -17,9 +17,9 @@ use super::known_words::KnownWords;
 use super::languages::{LATIN, primary_language, script_language};
 use super::stems::Stems;
 
-/// The number of this analysis and of the form in which it is packed, kept with each document. A change to either
-/// raises it; `pharos reindex` then finds what was analysed before.
-pub const ANALYSIS: i64 = 2;
+/// The number of this analysis, of the form in which it is packed and of what of it is indexed, kept with each document. A
+/// change to any of them raises it; `pharos reindex` then finds what was analysed before.
+pub const ANALYSIS: i64 = 3;
 
 /// Signs behind a word at most that belong to it, as in `C++`.
 const MOST_SIGNS: usize = 3;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::document::{Facet, value_token};
 use super::query::{Atom, Clause, Occurs, Query};
+use super::stems::unmarked;
 
 /// Years in a range at most that are looked up one by one; a longer range is decided on the documents.
 const MOST_YEARS: i64 = 50;
@@ -76,19 +77,35 @@ fn of_atom(atom: &Atom, most_words: usize) -> Candidates {
     if atom.words.is_empty() {
         return Candidates::Nothing;
     }
-    let whole = atom.stems.iter().cloned().map(TokenQuery::Token);
+    let whole = atom.stems.iter().flat_map(|stem| tokens_of(stem));
     let mut seen = HashSet::new();
     let words = atom.words.iter().filter(|terms| seen.insert(*terms));
     all(words.take(most_words).map(|terms| {
-        let tokens = terms.iter().map(|term| {
+        let tokens = terms.iter().flat_map(|term| {
             if atom.prefix {
-                TokenQuery::Prefix(term.clone())
+                vec![TokenQuery::Prefix(term.clone())]
             } else {
-                TokenQuery::Token(term.clone())
+                tokens_of(term)
             }
         });
-        any(tokens.chain(whole.clone()).map(Candidates::Having))
+        let mut distinct: Vec<TokenQuery> = Vec::new();
+        for token in tokens.chain(whole.clone()) {
+            if !distinct.contains(&token) {
+                distinct.push(token);
+            }
+        }
+        any(distinct.into_iter().map(Candidates::Having))
     }))
+}
+
+/// The tokens that a document with this term has one of. A stem with its language is not indexed where the document has the
+/// same word without one.
+fn tokens_of(term: &str) -> Vec<TokenQuery> {
+    let stem = unmarked(term.as_bytes()).map(|stem| &term[term.len() - stem.len()..]);
+    let terms = std::iter::once(term).chain(stem);
+    terms
+        .map(|term| TokenQuery::Token(term.to_owned()))
+        .collect()
 }
 
 fn all(parts: impl Iterator<Item = Candidates>) -> Candidates {

@@ -71,7 +71,7 @@ pub async fn search_drift(database: &Database) -> Result<SearchDrift, DatabaseEr
     })
 }
 
-/// The resources of which the token index has another number of tokens than their document has terms.
+/// The resources of which the token index has another number of tokens than their document says.
 pub(super) async fn indexed_differently(
     database: &Database,
     search: &dyn FullTextSearch,
@@ -80,8 +80,8 @@ pub(super) async fn indexed_differently(
     let statement = database.statement(search.select_indexed(), []);
     database
         .fold(statement, move |different: &mut Vec<Uuid>, row| {
-            let terms = row.bytes(1, Terms::count)?;
-            if strategy.indexed_tokens(row)? != terms {
+            let tokens = row.bytes(1, Terms::count_tokens)?;
+            if strategy.indexed_tokens(row)? != tokens {
                 different.push(row.get(0)?);
             }
             Ok(())

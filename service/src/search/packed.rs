@@ -8,6 +8,7 @@
 
 use super::document::{FIELDS, GAP, Zone};
 use super::formula::{Frequency, Lengths};
+use super::stems::unmarked;
 
 const MOST_SHARED: usize = 7;
 const MOST_FURTHER: usize = 15;
@@ -99,16 +100,24 @@ impl<'d> Terms<'d> {
         })
     }
 
-    /// How many terms there are.
-    pub fn count(packed: &[u8]) -> u64 {
-        let mut count = 0;
+    /// How many tokens the index has of a document with these terms; see [`super::occurrences::Occurrences::pack`].
+    pub fn count_tokens(packed: &[u8]) -> u64 {
+        let mut found: Vec<Vec<u8>> = Vec::new();
         if let Some(terms) = Terms::new(packed) {
-            terms.each(|_, _| {
-                count += 1;
+            terms.each(|term, _| {
+                found.push(term.to_vec());
                 true
             });
         }
-        count
+        let is_term = |stem: &[u8]| {
+            found
+                .binary_search_by(|term| term.as_slice().cmp(stem))
+                .is_ok()
+        };
+        let tokens = found
+            .iter()
+            .filter(|term| !unmarked(term).is_some_and(&is_term));
+        tokens.count() as u64
     }
 
     /// Words in the head and in the body; of a list each further entry counts [`GAP`] more.

@@ -121,6 +121,14 @@ fn stem_languages() -> impl Iterator<Item = &'static str> {
     LATIN.into_iter().chain(["el", "ru", "ar", "ta"])
 }
 
+/// A stem that carries its language, without it; `None` for every other term.
+pub fn unmarked(term: &[u8]) -> Option<&[u8]> {
+    match term {
+        [b'=', b'a'..=b'z', b'a'..=b'z', b':', stem @ ..] => Some(stem),
+        _ => None,
+    }
+}
+
 /// The term of documents whose words have stems in this language.
 pub fn language_token(language: &str) -> String {
     format!("=a:{language}")
@@ -128,7 +136,28 @@ pub fn language_token(language: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::{Facet, value_token};
     use super::*;
+
+    #[test]
+    fn the_mark_of_a_stem_is_no_other_mark() {
+        let stems = Stems::marked("de").unwrap();
+        let marked = stems.stem("häuser").unwrap().into_owned();
+        let stem = RememberingStemmer::create(Algorithm::German)
+            .stem("häuser")
+            .into_owned();
+        assert_eq!(unmarked(marked.as_bytes()), Some(stem.as_bytes()));
+        for term in [
+            language_token("de"),
+            value_token(Facet::Language, ":a"),
+            value_token(Facet::Type, "a:b"),
+            "de:a".to_owned(),
+            "=de".to_owned(),
+            "=".to_owned(),
+        ] {
+            assert_eq!(unmarked(term.as_bytes()), None, "{term}");
+        }
+    }
 
     #[test]
     fn what_is_remembered_is_what_the_stemmer_says() {
