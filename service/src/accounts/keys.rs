@@ -162,7 +162,7 @@ pub(crate) fn checker(database: &Database) -> Batcher<Hash, Option<KeyUse>> {
         .build(select_key_use().and_where(hash_column().eq(vec![0_u8; 32])))
         .sql;
     let database_for_batches = database.clone();
-    database.batcher(2, move |mut hashes: Vec<Hash>| {
+    database.batcher(1, move |mut hashes: Vec<Hash>| {
         let database = database_for_batches.clone();
         let one = one.clone();
         async move {

@@ -6,9 +6,10 @@
 //! does one that belongs to a joined transaction.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -22,6 +23,11 @@ use crate::error::Error;
 
 type Run<I, O> =
     dyn Fn(Vec<I>) -> Pin<Box<dyn Future<Output = Vec<Result<O, Error>>> + Send>> + Send + Sync;
+
+type Reply<O> = oneshot::Sender<Result<O, Error>>;
+
+/// Calls with the request that their statements are attributed to.
+type Batch<I, O> = (Option<Origin>, Vec<Call<I, O>>);
 
 /// How many calls share one batch at most.
 const BATCH_LENGTH: usize = 128;
@@ -43,7 +49,7 @@ struct Shared<I, O> {
 
 struct Call<I, O> {
     input: I,
-    reply: oneshot::Sender<Result<O, Error>>,
+    reply: Reply<O>,
     made: Instant,
 }
 
@@ -119,7 +125,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
 
 impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
     /// A call that has waited too long is told so.
-    fn in_time(&self, call: Call<I, O>) -> Option<(I, oneshot::Sender<Result<O, Error>>)> {
+    fn in_time(&self, call: Call<I, O>) -> Option<(I, Reply<O>)> {
         if call.made.elapsed() <= self.patience {
             return Some((call.input, call.reply));
         }
@@ -129,19 +135,23 @@ impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
         None
     }
 
-    /// Runs batches until nobody waits.
+    /// The calls that wait, as many as a batch takes; `None` when nobody waits, and this batch is no longer under way.
+    fn next(&self) -> Option<Batch<I, O>> {
+        let mut waiting = self.waiting.lock();
+        if waiting.calls.is_empty() {
+            waiting.under_way -= 1;
+            return None;
+        }
+        let length = waiting.calls.len().min(BATCH_LENGTH);
+        let calls = waiting.calls.drain(..length).collect();
+        Some((waiting.origin.clone(), calls))
+    }
+
+    /// Runs batches until nobody waits. The answers of one are given when the next is on its way: the database need not
+    /// wait while those who were answered go on.
     async fn drain(self: Arc<Self>) {
-        loop {
-            let (origin, calls) = {
-                let mut waiting = self.waiting.lock();
-                if waiting.calls.is_empty() {
-                    waiting.under_way -= 1;
-                    return;
-                }
-                let length = waiting.calls.len().min(BATCH_LENGTH);
-                let calls: Vec<_> = waiting.calls.drain(..length).collect();
-                (waiting.origin.clone(), calls)
-            };
+        let mut before = Answers(Vec::new());
+        while let Some((origin, calls)) = self.next() {
             let (inputs, replies): (Vec<I>, Vec<_>) = calls
                 .into_iter()
                 .filter_map(|call| self.in_time(call))
@@ -150,14 +160,29 @@ impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
                 continue;
             }
             let work = (self.run)(inputs);
-            let results = match origin {
-                Some(origin) => observe::attributed(origin, work).await,
-                None => work.await,
+            let mut work = match origin {
+                Some(origin) => Box::pin(observe::attributed(origin, work)),
+                None => work,
             };
-            for (reply, result) in replies.into_iter().zip(results) {
-                // The caller may have gone away.
-                let _ = reply.send(result);
-            }
+            let begun = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+            drop(before);
+            let results = match begun {
+                Poll::Ready(results) => results,
+                Poll::Pending => work.await,
+            };
+            before = Answers(replies.into_iter().zip(results).collect());
+        }
+    }
+}
+
+/// What callers are told when this is dropped, also by a panic.
+struct Answers<O>(Vec<(Reply<O>, Result<O, Error>)>);
+
+impl<O> Drop for Answers<O> {
+    fn drop(&mut self) {
+        for (reply, result) in self.0.drain(..) {
+            // The caller may have gone away.
+            let _ = reply.send(result);
         }
     }
 }
