@@ -21,7 +21,7 @@ pub(crate) enum ColumnType {
     Timestamp,
     Uuid,
     Bytes,
-    /// PostgreSQL's index of tokens, given in its text form.
+    /// PostgreSQL's index of tokens, given with a space between.
     TokenVector,
 }
 
@@ -37,6 +37,14 @@ impl ColumnType {
             Self::Uuid => "uuid",
             Self::Bytes => "bytea",
             Self::TokenVector => "tsvector",
+        }
+    }
+
+    /// What becomes a value of this type on PostgreSQL, of a column of arrays.
+    fn of_element(self, column: &str) -> String {
+        match self {
+            Self::TokenVector => token_vector(&format!("\"{column}\"")),
+            _ => format!("\"{column}\"::{}", self.name()),
         }
     }
 
@@ -118,7 +126,7 @@ impl BulkInsert {
     /// The statement, its placeholders numbered from `first`, for what [`Self::values`] gives.
     pub(super) fn for_postgres(&self, first: usize) -> String {
         let given = self.columns.iter().map(|(name, kind)| match self.form {
-            Form::Arrays => format!("\"{name}\"::{}", kind.name()),
+            Form::Arrays => kind.of_element(name),
             Form::Records => format!("\"{name}\""),
         });
         let selected = given.chain(
@@ -212,6 +220,11 @@ impl BulkInsert {
         out.push(b']');
         String::from_utf8(out).map_err(|error| DbErr::Type(error.to_string()))
     }
+}
+
+/// The vector of tokens in a text with a space between, which PostgreSQL reads faster than a vector's own text.
+pub(crate) fn token_vector(text: &str) -> String {
+    format!("array_to_tsvector(string_to_array({text}, ' '))")
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {

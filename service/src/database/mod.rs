@@ -45,7 +45,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, Value};
 
 pub use self::batch::Batcher;
-pub(crate) use self::bulk::{BulkInsert, ColumnType, Form};
+pub(crate) use self::bulk::{BulkInsert, ColumnType, Form, token_vector};
 pub use self::error::DatabaseError;
 pub(crate) use self::joined::{JoinedWrites, apart};
 pub use self::migrate::MigrationStep;

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::folding::{fold, folds_to_nothing, is_apostrophe};
-use super::known_words::KnownWords;
+use super::known_words::{KnownWords, Terms};
 use super::languages::{LATIN, primary_language, script_language};
 use super::stems::Stems;
 
@@ -147,19 +147,16 @@ impl Analyser {
         &self,
         text: &str,
         known: &mut KnownWords,
-        mut each: impl FnMut(&[Box<str>]),
+        mut each: impl FnMut(Terms<'_>),
     ) {
         let number = self.number();
         segments(text, |start, word| {
             let signs = signs_behind(&text[start + word.len()..]);
-            let analyse = || {
-                let terms = self.terms(word, signs);
-                terms.into_iter().map(String::into_boxed_str).collect()
-            };
+            let analyse = || self.terms(word, signs);
             let terms = if signs.is_empty() {
                 known.terms(number, word, analyse)
             } else {
-                known.passing(analyse())
+                known.passing(word, &analyse())
             };
             if !terms.is_empty() {
                 each(terms);

@@ -195,7 +195,7 @@ pub fn analyse(fields: &ResourceFields, version: i64) -> Document {
                     if length >= MOST_WORDS || terms.reach(MOST_TERM_BYTES) {
                         return;
                     }
-                    for term in found {
+                    for term in found.iter() {
                         terms.push(term, Some(position));
                     }
                     position += 1;

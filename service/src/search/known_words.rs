@@ -3,27 +3,56 @@
 
 use std::cell::RefCell;
 
-/// Words that a thread remembers at most, each in the one place that its hash gives it: some 2 MB a thread.
-const PLACES: usize = 16_384;
+/// Words that a thread remembers at most, each in the one place that its hash gives it: some 3 MB a thread.
+const PLACES: usize = 32_768;
 /// Longer words seldom come again.
 const LONGEST: usize = 32;
+/// Words with more terms seldom come again.
+const MOST_TERMS: usize = 5;
 
-/// The terms of a word.
-pub(super) type Terms = Box<[Box<str>]>;
-
+/// A word and its terms in one piece of memory, since each further piece costs more than what is done with it.
 struct Known {
     /// Which analyser it was.
     analyser: u64,
-    word: Box<str>,
-    terms: Terms,
+    /// The word, and behind it its terms.
+    text: Box<str>,
+    /// Where the word ends, and where the terms do that it has.
+    word: u8,
+    count: u8,
+    ends: [u32; MOST_TERMS],
+}
+
+/// The terms of a word.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'k> {
+    text: &'k str,
+    start: usize,
+    ends: &'k [u32],
+}
+
+impl<'k> Terms<'k> {
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'k str> {
+        let (text, mut start) = (self.text, self.start);
+        self.ends.iter().map(move |end| {
+            let end = *end as usize;
+            let term = &text[start..end];
+            start = end;
+            term
+        })
+    }
 }
 
 /// What a thread remembers.
 #[derive(Default)]
 pub(super) struct KnownWords {
     places: Vec<Option<Known>>,
-    /// The terms of the word before, where that is not remembered.
-    passing: Terms,
+    /// The last word, where that is not remembered, with its terms behind it, and where they end.
+    text: String,
+    ends: Vec<u32>,
 }
 
 impl KnownWords {
@@ -40,28 +69,70 @@ impl KnownWords {
         &mut self,
         analyser: u64,
         word: &str,
-        analyse: impl FnOnce() -> Terms,
-    ) -> &[Box<str>] {
+        analyse: impl FnOnce() -> Vec<String>,
+    ) -> Terms<'_> {
         if word.len() > LONGEST {
-            return self.passing(analyse());
+            return self.passing(word, &analyse());
         }
         self.places.resize_with(PLACES, || None);
-        let place = &mut self.places[place(analyser, word, PLACES)];
-        let known = match place.take() {
-            Some(known) if known.analyser == analyser && *known.word == *word => known,
-            _ => Known {
+        let place = place(analyser, word, PLACES);
+        let is_known = self.places[place]
+            .as_ref()
+            .is_some_and(|known| known.is_of(analyser, word));
+        if !is_known {
+            let terms = analyse();
+            if terms.len() > MOST_TERMS {
+                return self.passing(word, &terms);
+            }
+            self.passing(word, &terms);
+            let mut ends = [0; MOST_TERMS];
+            ends[..terms.len()].copy_from_slice(&self.ends);
+            self.places[place] = Some(Known {
                 analyser,
-                word: word.into(),
-                terms: analyse(),
-            },
-        };
-        &place.insert(known).terms
+                text: self.text.as_str().into(),
+                word: word.len() as u8,
+                count: terms.len() as u8,
+                ends,
+            });
+        }
+        self.places[place].as_ref().map_or(NO_TERMS, Known::terms)
     }
 
     /// The terms of a word that is not remembered.
-    pub fn passing(&mut self, terms: Terms) -> &[Box<str>] {
-        self.passing = terms;
-        &self.passing
+    pub fn passing(&mut self, word: &str, terms: &[String]) -> Terms<'_> {
+        self.text.clear();
+        self.ends.clear();
+        self.text.push_str(word);
+        for term in terms {
+            self.text.push_str(term);
+            self.ends.push(self.text.len() as u32);
+        }
+        Terms {
+            text: &self.text,
+            start: word.len(),
+            ends: &self.ends,
+        }
+    }
+}
+
+const NO_TERMS: Terms<'static> = Terms {
+    text: "",
+    start: 0,
+    ends: &[],
+};
+
+impl Known {
+    fn is_of(&self, analyser: u64, word: &str) -> bool {
+        self.analyser == analyser
+            && self.text.as_bytes()[..usize::from(self.word)] == *word.as_bytes()
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms {
+            text: &self.text,
+            start: usize::from(self.word),
+            ends: &self.ends[..usize::from(self.count)],
+        }
     }
 }
 
@@ -98,7 +169,7 @@ mod tests {
             for analyser in &analysers {
                 let (mut remembered, mut said): (Vec<Vec<String>>, _) = (Vec::new(), Vec::new());
                 analyser.terms_of_words(&text, &mut known, |terms| {
-                    remembered.push(terms.iter().map(|term| String::from(&**term)).collect());
+                    remembered.push(terms.iter().map(str::to_owned).collect());
                 });
                 analyser.words(&text, |word| said.push(word.terms));
                 assert_eq!(remembered, said);

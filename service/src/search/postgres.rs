@@ -7,12 +7,14 @@ use uuid::Uuid;
 use super::candidates::TokenQuery;
 use super::document::Document;
 use super::{COLUMNS, DOCUMENTS, FullTextSearch, StrayEntries, row, update};
-use crate::database::{BulkInsert, ColumnType, DatabaseError, Form, Row, Transaction};
+use crate::database::{
+    BulkInsert, ColumnType, DatabaseError, Form, Row, Transaction, token_vector,
+};
 
 /// The writing transaction's number.
 const NEXT_CHANGE: &str = "pg_current_xact_id()::text::bigint";
 
-/// [`super::COLUMNS`], and the text that becomes the vector.
+/// [`super::COLUMNS`], and the text that becomes the vector of tokens.
 static INSERT: BulkInsert =
     BulkInsert::new(DOCUMENTS, Form::Arrays, GIVEN, &[("changed", NEXT_CHANGE)]);
 
@@ -75,7 +77,7 @@ impl FullTextSearch for PostgresSearch {
     ) -> Result<(), DbErr> {
         let rows = documents.iter().map(|(id, document)| {
             let mut row = row(*id, document);
-            row.push(vector(&document.tokens).into());
+            row.push(document.tokens.as_str().into());
             row
         });
         transaction.insert_rows(&INSERT, rows).await
@@ -91,7 +93,7 @@ impl FullTextSearch for PostgresSearch {
         let mut update = update(id, document, NEXT_CHANGE);
         update.value(
             Alias::new("tokens"),
-            Expr::cust_with_values("$1::text::tsvector", [vector(&document.tokens)]),
+            Expr::cust_with_values(token_vector("$1::text"), [document.tokens.as_str()]),
         );
         transaction.execute(&update).await.map(|_| ())
     }
@@ -110,8 +112,9 @@ impl FullTextSearch for PostgresSearch {
     }
 }
 
-/// Adds a token as PostgreSQL's text search types read it.
-fn push_quoted(out: &mut String, token: &str) {
+/// A token as PostgreSQL's text search types read it.
+fn quoted(token: &str) -> String {
+    let mut out = String::with_capacity(token.len() + 2);
     out.push('\'');
     for character in token.chars() {
         if matches!(character, '\\' | '\'') {
@@ -120,25 +123,6 @@ fn push_quoted(out: &mut String, token: &str) {
         out.push(character);
     }
     out.push('\'');
-}
-
-fn quoted(token: &str) -> String {
-    let mut out = String::new();
-    push_quoted(&mut out, token);
-    out
-}
-
-/// Of tokens with spaces between. Words of letters and digits alone need no quotes, which take PostgreSQL longer to read.
-fn vector(tokens: &str) -> String {
-    let mut out = String::with_capacity(tokens.len() + tokens.len() / 4);
-    for token in tokens.split(' ').filter(|token| !token.is_empty()) {
-        if token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            out.push_str(token);
-        } else {
-            push_quoted(&mut out, token);
-        }
-        out.push(' ');
-    }
     out
 }
 
