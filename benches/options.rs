@@ -15,6 +15,7 @@ pub const USAGE: &str = "options:
   --peer-auth on|off    off leaves out the peer's key check, never ours: the harder comparison (on)
   --ours-only           leave the peer out
   --peer-only           leave Pharos out; there are no BENCH lines then
+  --log used|new        whether a throwaway PostgreSQL has the log's files already (used)
 environment: PHAROS_EVAL_DATA (folder of the catalogue), TEST_DATABASE_URL (a PostgreSQL server to use)";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub struct Options {
     pub peer_checks_keys: bool,
     pub with_ours: bool,
     pub with_peer: bool,
+    /// Whether the log of a throwaway PostgreSQL is as in a server that has run for a while.
+    pub used_log: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +99,7 @@ impl Options {
             peer_checks_keys: true,
             with_ours: true,
             with_peer: true,
+            used_log: true,
         };
         let mut rest = arguments.iter();
         while let Some(option) = rest.next() {
@@ -112,7 +116,10 @@ impl Options {
                 "--connections" => options.connections = positive(option, value()?)?,
                 "--only" => options.databases = vec![database(value()?)?],
                 "--ops" => options.operations = operations(value()?)?,
-                "--peer-auth" => options.peer_checks_keys = on_or_off(value()?)?,
+                "--peer-auth" => {
+                    options.peer_checks_keys = one_of(option, value()?, "on", "off")?;
+                }
+                "--log" => options.used_log = one_of(option, value()?, "used", "new")?,
                 "--ours-only" => options.with_peer = false,
                 "--peer-only" => options.with_ours = false,
                 _ => return Err(usage(format!("no option is called {option:?}"))),
@@ -166,10 +173,13 @@ fn operations(value: &str) -> Result<Vec<Operation>> {
         .collect())
 }
 
-fn on_or_off(value: &str) -> Result<bool> {
+/// Whether it is the first of two words.
+fn one_of(option: &str, value: &str, yes: &str, no: &str) -> Result<bool> {
     match value {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(usage(format!("--peer-auth wants on or off, not {value:?}"))),
+        _ if value == yes => Ok(true),
+        _ if value == no => Ok(false),
+        _ => Err(usage(format!(
+            "{option} wants {yes} or {no}, not {value:?}"
+        ))),
     }
 }

@@ -56,7 +56,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         folder,
     };
     println!(
-        "INFO {} connections, {} rounds of {} s, the peer {} keys",
+        "INFO {} connections, {} rounds of {} s, the peer {} keys, the log of a throwaway PostgreSQL is {}",
         bench.options.connections,
         bench.options.rounds,
         bench.options.seconds.as_secs(),
@@ -64,6 +64,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
             "checks"
         } else {
             "does not check"
+        },
+        if bench.options.used_log {
+            "used"
+        } else {
+            "new"
         },
     );
     let mut lines = Vec::new();
@@ -85,6 +90,9 @@ impl Bench {
             Database::Sqlite => None,
             Database::Postgres => Some(Postgres::start(self.folder.path())?),
         };
+        if let Some(postgres) = postgres.as_ref().filter(|_| self.options.used_log) {
+            postgres.use_log()?;
+        }
         let ours = self
             .pharos
             .as_deref()
