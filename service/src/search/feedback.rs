@@ -67,12 +67,12 @@ pub(super) fn refine(postings: &Postings, asked: &Asked, hits: &mut [Hit]) -> us
         best,
     );
     // By term, as the words of a document are.
-    let mut wanted: Vec<(u32, usize)> = expansions
+    let mut by_term: Vec<usize> = (0..expansions.len()).collect();
+    by_term.sort_unstable_by_key(|index| expansions[*index].term);
+    let wanted: Vec<u32> = by_term
         .iter()
-        .enumerate()
-        .map(|(index, expansion)| (expansion.term, index))
+        .map(|index| expansions[*index].term)
         .collect();
-    wanted.sort_unstable();
     let (mut scores, mut seen, mut in_order) = (vec![0.0; expansions.len()], 0, moved);
     for (index, hit) in hits.iter_mut().enumerate() {
         if seen > MOVED_WORDS {
@@ -83,19 +83,10 @@ pub(super) fn refine(postings: &Postings, asked: &Asked, hits: &mut [Hit]) -> us
             continue;
         };
         scores.fill(0.0);
-        let mut next = wanted.iter().peekable();
-        for (term, frequency) in postings.words(entry) {
-            seen += 1;
-            while next.next_if(|(wanted, _)| *wanted < term).is_some() {}
-            match next.next_if(|(wanted, _)| *wanted == term) {
-                Some((_, index)) => {
-                    let weight = expansions[*index].weight;
-                    scores[*index] = weight * saturation(frequency, lengths, &norms);
-                }
-                None if next.peek().is_none() => break,
-                None => {}
-            }
-        }
+        seen += postings.frequencies(entry, &wanted, |place, frequency| {
+            let index = by_term[place];
+            scores[index] = expansions[index].weight * saturation(frequency, lengths, &norms);
+        });
         // In the order of the expansions, which is the same everywhere; that of the terms is not.
         hit.score = rounded(hit.score + weight * scores.iter().sum::<f64>());
     }

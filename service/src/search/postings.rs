@@ -233,6 +233,31 @@ impl Postings {
         Steps::over(&self.words[from..to])
     }
 
+    /// Calls `each` for those of the wanted terms, which ascend, that an entry has: with the place in `wanted`, and how often
+    /// the term stands there. Returns how many words were looked at.
+    pub(super) fn frequencies(
+        &self,
+        entry: u32,
+        wanted: &[u32],
+        mut each: impl FnMut(usize, Frequency),
+    ) -> usize {
+        let mut next = wanted.iter().enumerate().peekable();
+        let mut seen = 0;
+        for (term, frequency) in self.words(entry) {
+            seen += 1;
+            while next.next_if(|(_, wanted)| **wanted < term).is_some() {}
+            match next.peek() {
+                Some((place, wanted)) if **wanted == term => {
+                    each(*place, frequency);
+                    next.next();
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        seen
+    }
+
     /// Gives back the memory that was kept for more.
     pub(super) fn shrink(&mut self) {
         for term in &mut self.terms {
@@ -255,6 +280,20 @@ impl<'p> Steps<'p> {
             last: 0,
         }
     }
+
+    /// The number of several bytes that begins with this one.
+    fn longer(&mut self, first: u8) -> Option<u64> {
+        let (mut number, mut shift) = (u64::from(first & 0x7f), 7);
+        loop {
+            let (byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+            shift += 7;
+        }
+    }
 }
 
 impl Iterator for Steps<'_> {
@@ -262,16 +301,12 @@ impl Iterator for Steps<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<(u32, Frequency)> {
-        let (mut number, mut shift) = (0_u64, 0);
-        loop {
-            let (byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                break;
-            }
-            shift += 7;
-        }
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        let number = match first {
+            0..0x80 => u64::from(*first),
+            _ => self.longer(*first)?,
+        };
         self.last += (number >> 1) as u32;
         if number & 1 == 1 {
             return Some((self.last, Frequency { head: 0, body: 1 }));

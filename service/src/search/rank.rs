@@ -219,10 +219,12 @@ impl Collector {
         hits
     }
 
-    /// The positions of what was looked for in one document, ascending, for highlighting.
+    /// The positions of what was looked for in one document, ascending, for highlighting; `None` when it does not match.
     pub fn matched_positions(&mut self, packed: &[u8]) -> Option<(Vec<u32>, [u32; 5])> {
+        if !self.matches(packed) {
+            return None;
+        }
         let terms = Terms::new(packed)?;
-        self.find_positions(&terms);
         let mut positions = Vec::new();
         let mut next = 0;
         for clause in &self.query.clauses {

@@ -268,16 +268,14 @@ impl Pharos {
         let mut items = Vec::with_capacity(hits.len());
         for hit in hits {
             // One that was deleted, or changed so that it does not match, since the first statement is left out.
-            let Some(found) = by_id
-                .get(&hit.id)
-                .filter(|found| collector.matches(&found.terms))
-            else {
+            let Some(found) = by_id.get(&hit.id) else {
+                continue;
+            };
+            let Some((positions, ends)) = collector.matched_positions(&found.terms) else {
                 continue;
             };
             let mut marked = serde_json::Map::new();
-            if let Some((positions, ends)) = collector.matched_positions(&found.terms)
-                && !positions.is_empty()
-            {
+            if !positions.is_empty() {
                 for (field, html) in highlights(hit.id, &found.resource.fields, ends, &positions) {
                     marked.insert(field.to_owned(), html.into());
                 }
