@@ -118,7 +118,8 @@ impl Facet {
 /// A resource ready for the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Every term once, in byte order, with spaces between: what the database's token index gets.
+    /// Its terms once, in byte order, with spaces between, but for stems that are also words: what the database's token index
+    /// gets.
     pub tokens: String,
     pub terms: Vec<u8>,
     pub facets: Vec<u8>,

@@ -76,26 +76,18 @@ impl KnownWords {
         }
         self.places.resize_with(PLACES, || None);
         let place = place(analyser, word, PLACES);
-        let is_known = self.places[place]
-            .as_ref()
-            .is_some_and(|known| known.is_of(analyser, word));
-        if !is_known {
-            let terms = analyse();
-            if terms.len() > MOST_TERMS {
-                return self.passing(word, &terms);
+        let known = self.places[place].take();
+        let known = match known.filter(|known| known.is_of(analyser, word)) {
+            Some(known) => known,
+            None => {
+                let terms = analyse();
+                if terms.len() > MOST_TERMS {
+                    return self.passing(word, &terms);
+                }
+                Known::new(analyser, word, &terms)
             }
-            self.passing(word, &terms);
-            let mut ends = [0; MOST_TERMS];
-            ends[..terms.len()].copy_from_slice(&self.ends);
-            self.places[place] = Some(Known {
-                analyser,
-                text: self.text.as_str().into(),
-                word: word.len() as u8,
-                count: terms.len() as u8,
-                ends,
-            });
-        }
-        self.places[place].as_ref().map_or(NO_TERMS, Known::terms)
+        };
+        self.places[place].insert(known).terms()
     }
 
     /// The terms of a word that is not remembered.
@@ -115,13 +107,24 @@ impl KnownWords {
     }
 }
 
-const NO_TERMS: Terms<'static> = Terms {
-    text: "",
-    start: 0,
-    ends: &[],
-};
-
 impl Known {
+    /// Of at most [`MOST_TERMS`].
+    fn new(analyser: u64, word: &str, terms: &[String]) -> Self {
+        let mut text = word.to_owned();
+        let mut ends = [0; MOST_TERMS];
+        for (end, term) in ends.iter_mut().zip(terms) {
+            text.push_str(term);
+            *end = text.len() as u32;
+        }
+        Self {
+            analyser,
+            text: text.into(),
+            word: word.len() as u8,
+            count: terms.len() as u8,
+            ends,
+        }
+    }
+
     fn is_of(&self, analyser: u64, word: &str) -> bool {
         self.analyser == analyser
             && self.text.as_bytes()[..usize::from(self.word)] == *word.as_bytes()

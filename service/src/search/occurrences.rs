@@ -57,7 +57,7 @@ impl Occurrences {
     /// The tokens for the index with spaces between, and the terms with their positions packed; both in byte order.
     ///
     /// Every term is a token, but for a stem with its language where the same word without one is a term, too: whoever
-    /// asks for the one asks for both, and in most texts that saves a third of the tokens.
+    /// asks for the one asks for both.
     pub fn pack(mut self, field_ends: [u32; 5], year: Option<i64>) -> (String, Vec<u8>) {
         let text = &*self.text;
         self.list.sort_unstable_by(|one, other| {
