@@ -10,6 +10,8 @@ matrix![
     the_last_admin_stays,
     an_address_is_taken_once,
     a_user_that_breaks_rules_is_refused_with_every_place,
+    a_user_is_changed_in_the_version_that_was_read,
+    an_address_can_be_changed_to_a_free_one,
     users_are_listed_in_pages,
     a_deleted_user_takes_their_keys_along,
 ];
@@ -75,8 +77,7 @@ async fn the_last_admin_stays(world: World) {
     }
     world
         .admin
-        .request("DELETE", &path)
-        .send()
+        .delete(&path, "*")
         .await
         .problem(409, "conflict");
     let other = user(&world, "other@example.org", "admin").await;
@@ -84,8 +85,7 @@ async fn the_last_admin_stays(world: World) {
     // Nobody deletes themselves, though another admin were left.
     world
         .admin
-        .request("DELETE", &path)
-        .send()
+        .delete(&path, "*")
         .await
         .problem(409, "conflict");
     world.admin.get("me").await.is(200);
@@ -150,11 +150,16 @@ async fn a_user_that_breaks_rules_is_refused_with_every_place(world: World) {
         (json!({"email": "a@b@c"}), "/email", "format"),
         (json!({"email": "@example.org"}), "/email", "format"),
         (json!({"email": "a b@example.org"}), "/email", "format"),
-        (json!({"email": "a\u{0}@example.org"}), "/email", "format"),
+        (json!({"email": "a\u{0}@example.org"}), "/email", "nul"),
         (
             json!({"email": format!("{}@example.org", "a".repeat(250))}),
             "/email",
             "format",
+        ),
+        (
+            json!({"email": "a@example.org", "disabled_at": null}),
+            "/disabled_at",
+            "read_only",
         ),
         (
             json!({"email": "a@example.org", "role": "owner"}),
@@ -179,12 +184,26 @@ async fn a_user_that_breaks_rules_is_refused_with_every_place(world: World) {
             .await
             .has_fault(422, place, code);
     }
+    let all_at_once = json!({"email": "nobody", "role": 1, "more": 1});
+    let faults = world.admin.post("users", &all_at_once).await.json()["errors"].clone();
+    let places: Vec<&str> = faults
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["pointer"].as_str().unwrap())
+        .collect();
+    assert_eq!(places, ["/email", "/role", "/more"]);
     let created = user(&world, "a@example.org", "reader").await;
     let path = format!("users/{}", created["id"].as_str().unwrap());
     for (patch, place, code) in [
         (json!({"disabled": "yes"}), "/disabled", "type"),
         (json!({"role": "owner"}), "/role", "enum"),
-        (json!({"email": "b@example.org"}), "/email", "unknown_field"),
+        (json!({"role": null}), "/role", "required"),
+        (json!({"email": "b@c@example.org"}), "/email", "format"),
+        (json!({"email": null}), "/email", "required"),
+        (json!({"disabled": null}), "/disabled", "type"),
+        (json!({"created_at": null}), "/created_at", "read_only"),
+        (json!({"password": "x"}), "/password", "unknown_field"),
     ] {
         world
             .admin
@@ -213,6 +232,71 @@ async fn a_user_that_breaks_rules_is_refused_with_every_place(world: World) {
         .get("users/01890000-0000-7000-8000-000000000000")
         .await
         .problem(404, "not_found");
+}
+
+async fn a_user_is_changed_in_the_version_that_was_read(world: World) {
+    let created = world
+        .admin
+        .post("users", &json!({"email": "versions@example.org"}))
+        .await
+        .is(201);
+    let path = format!("users/{}", created.json()["id"].as_str().unwrap());
+    let first = created.header("etag").unwrap();
+    let read = world.admin.get(&path).await.is(200);
+    assert_eq!(read.header("etag"), Some(first));
+    let again = world.admin.request("GET", &path);
+    again.header("if-none-match", first).send().await.is(304);
+    let renamed = json!({"display_name": "Vera"});
+    // What changes nothing makes no version.
+    let same = world
+        .admin
+        .patch(&path, first, &json!({"role": "reader"}))
+        .await;
+    assert_eq!(same.is(200).header("etag"), Some(first));
+    let changed = world.admin.patch(&path, first, &renamed).await.is(200);
+    let second = changed.header("etag").unwrap();
+    assert_ne!(second, first);
+    let stale = world
+        .admin
+        .patch(&path, first, &json!({"disabled": true}))
+        .await;
+    assert_eq!(stale.header("etag"), Some(second));
+    stale.problem(412, "stale_version");
+    world
+        .admin
+        .delete(&path, first)
+        .await
+        .problem(412, "stale_version");
+    for method in ["PATCH", "DELETE"] {
+        let request = world
+            .admin
+            .request(method, &path)
+            .json(&json!({"disabled": true}));
+        request.send().await.problem(428, "precondition_required");
+    }
+    let now = world.admin.get(&path).await.is(200);
+    assert_eq!(
+        (now.header("etag"), now.json()),
+        (Some(second), changed.json())
+    );
+    world.admin.delete(&path, second).await.is(204);
+}
+
+async fn an_address_can_be_changed_to_a_free_one(world: World) {
+    let created = user(&world, "old@example.org", "editor").await;
+    let (_, holder) = key(&world.admin, json!({"user_id": created["id"]})).await;
+    let path = format!("users/{}", created["id"].as_str().unwrap());
+    let taken = json!({"email": "Reader@example.org"});
+    let refused = world.admin.patch(&path, "*", &taken).await;
+    refused.problem(409, "conflict");
+    let moved = world
+        .admin
+        .patch(&path, "*", &json!({"email": " New@Example.org"}))
+        .await
+        .is(200);
+    assert_eq!(moved.json()["email"], "new@example.org");
+    assert_eq!(holder.get("me").await.is(200).json()["user"], moved.json());
+    user(&world, "old@example.org", "reader").await;
 }
 
 async fn users_are_listed_in_pages(world: World) {
@@ -250,7 +334,7 @@ async fn a_deleted_user_takes_their_keys_along(world: World) {
         .is(201)
         .json();
     let path = format!("users/{}", created["id"].as_str().unwrap());
-    world.admin.request("DELETE", &path).send().await.is(204);
+    world.admin.delete(&path, "*").await.is(204);
     leaving.get("me").await.problem(401, "unauthenticated");
     world.admin.get(&path).await.problem(404, "not_found");
     let kept = world

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
@@ -14,14 +15,14 @@ use crate::json::number::MOST_DIGITS;
 const LARGEST_OBJECT: usize = 262_144;
 
 /// The members of a body, taken one by one; what is left over is unknown.
-pub(crate) struct BodyReader {
+pub struct BodyReader {
     members: Map<String, Json>,
     faults: Vec<Fault>,
 }
 
 impl BodyReader {
     /// `what` names the thing whose fields the body has, for the error when it is no object.
-    pub(crate) fn new(body: Json, what: &str) -> Result<Self, Error> {
+    pub fn new(body: Json, what: &str) -> Result<Self, Error> {
         match body {
             Json::Object(members) => Ok(Self {
                 members,
@@ -40,19 +41,19 @@ impl BodyReader {
     }
 
     /// Notes a fault when a member is absent or null.
-    pub(crate) fn require(&mut self, name: &str, what: &str) {
+    pub fn require(&mut self, name: &str, what: &str) {
         if self.members.get(name).is_none_or(Json::is_null) {
             self.fault(name, "required", format!("{what} is needed"));
         }
     }
 
-    pub(crate) fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+    pub fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         self.faults
             .push(Fault::at(format!("/{name}"), code, detail));
     }
 
     /// A text that must be there, with a visible character in it.
-    pub(crate) fn required_text(&mut self, name: &str, longest: usize) -> String {
+    pub fn required_text(&mut self, name: &str, longest: usize) -> String {
         let present = self.members.get(name).is_some_and(|text| !text.is_null());
         match self.text(name, longest) {
             Some(text) if text.chars().any(is_visible) => text,
@@ -69,7 +70,7 @@ impl BodyReader {
     }
 
     /// A text of so many characters at most; absent and null are the same.
-    pub(crate) fn text(&mut self, name: &str, longest: usize) -> Option<String> {
+    pub fn text(&mut self, name: &str, longest: usize) -> Option<String> {
         match self.members.remove(name) {
             None | Some(Json::Null) => None,
             Some(Json::String(text)) => self.checked_text(name, text, longest),
@@ -142,7 +143,7 @@ impl BodyReader {
     }
 
     /// An id; absent and null are the same.
-    pub(crate) fn id(&mut self, name: &str) -> Option<Uuid> {
+    pub fn id(&mut self, name: &str) -> Option<Uuid> {
         match self.members.remove(name) {
             None | Some(Json::Null) => None,
             Some(Json::String(text)) => {
@@ -212,7 +213,7 @@ impl BodyReader {
     }
 
     /// One of a few words; absent and null are the same.
-    pub(crate) fn one_of<T: FromStr>(&mut self, name: &str, words: &[&str]) -> Option<T> {
+    pub fn one_of<T: FromStr>(&mut self, name: &str, words: &[&str]) -> Option<T> {
         let text = match self.members.remove(name) {
             None | Some(Json::Null) => return None,
             Some(Json::String(text)) => text,
@@ -225,6 +226,10 @@ impl BodyReader {
                 return None;
             }
         };
+        self.word(name, &text, words)
+    }
+
+    fn word<T: FromStr>(&mut self, name: &str, text: &str, words: &[&str]) -> Option<T> {
         let value = text.parse().ok();
         if value.is_none() {
             self.fault(
@@ -236,8 +241,69 @@ impl BodyReader {
         value
     }
 
+    /// A list of a few words; `None` when it is absent or null.
+    pub fn list_of<T: FromStr>(&mut self, name: &str, words: &[&str]) -> Option<Vec<T>> {
+        let items = match self.members.remove(name)? {
+            Json::Null => return None,
+            Json::Array(items) => items,
+            other => {
+                self.fault(
+                    name,
+                    "type",
+                    format!(
+                        "expected an array of strings or null, found {}",
+                        kind(&other)
+                    ),
+                );
+                return None;
+            }
+        };
+        let mut values = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let place = format!("{name}/{index}");
+            match item.as_str() {
+                Some(text) => values.extend(self.word(&place, text, words)),
+                None => self.fault(
+                    &place,
+                    "type",
+                    format!("expected a string, found {}", kind(item)),
+                ),
+            }
+        }
+        Some(values)
+    }
+
+    /// True or false; `None` when it is absent.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.members.remove(name)? {
+            Json::Bool(value) => Some(value),
+            other => {
+                self.fault(
+                    name,
+                    "type",
+                    format!("expected true or false, found {}", kind(&other)),
+                );
+                None
+            }
+        }
+    }
+
+    /// A time; absent and null are the same.
+    pub fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        let text = self.text(name, usize::MAX)?;
+        let time = crate::time::parse_timestamp(&text);
+        if time.is_none() {
+            self.fault(
+                name,
+                "format",
+                "expected an RFC 3339 time such as 2026-01-31T12:00:00Z",
+            );
+        }
+        time
+    }
+
     /// An integer in a range; absent and null are the same.
-    pub(crate) fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+    pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let expected = || {
             format!(
                 "expected an integer from {} to {}",
@@ -331,12 +397,12 @@ impl BodyReader {
     }
 
     /// Whether the body has this member, be it null.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
     /// An id that must be there; the nil one when it is not, which [`Self::finish`] reports.
-    pub(crate) fn required_id(&mut self, name: &str) -> Uuid {
+    pub fn required_id(&mut self, name: &str) -> Uuid {
         let before = self.faults.len();
         let id = self.id(name);
         if id.is_none() && self.faults.len() == before {
@@ -376,7 +442,7 @@ impl BodyReader {
 
     /// Ends the reading: every fault at once. What is left over is one of `read_only`, which the server sets, or
     /// unknown; `known` names the fields that there are.
-    pub(crate) fn finish(mut self, known: &[&str], read_only: &[&str]) -> Result<(), Error> {
+    pub fn finish(mut self, known: &[&str], read_only: &[&str]) -> Result<(), Error> {
         let rest: Vec<String> = self.members.keys().cloned().collect();
         for name in rest {
             let escaped = name.replace('~', "~0").replace('/', "~1");

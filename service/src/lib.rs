@@ -31,6 +31,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, Set};
 use uuid::Uuid;
 
+pub use body::BodyReader;
 pub use error::{Error, Fault, Place};
 pub use version::Expected;
 

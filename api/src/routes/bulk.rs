@@ -7,10 +7,10 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, get, post};
 use futures_util::StreamExt;
 use serde::Serialize;
-use service::Pharos;
 use service::accounts::Scope;
 use service::idempotency::Attempt;
 use service::library::{MOST_DELETED, Resource};
+use service::{BodyReader, Pharos};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::batch::Batch;
 use crate::body::{media_type, refuse_encoding};
 use crate::caller::Caller;
 use crate::csv;
-use crate::input::{JsonBody, Members, Parameters};
+use crate::input::{JsonBody, Parameters};
 use crate::output::json;
 use crate::problem::Problem;
 
@@ -184,7 +184,7 @@ fn ndjson(batch: &[Resource]) -> Result<Bytes, Problem> {
 #[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
-    reason = "the OpenAPI document's view of a body that Members reads"
+    reason = "the OpenAPI document's view of a body that BodyReader reads"
 )]
 pub struct Deletion {
     /// As in lists.
@@ -222,10 +222,12 @@ pub async fn delete_resources(
 ) -> Result<HttpResponse, Problem> {
     actor.require(Scope::LibraryWrite)?;
     Parameters::of(&request)?.finish()?;
-    let mut members = Members::new(body.0)?;
-    let filter = members.required_text("filter");
-    let expected = members.required_count("expected_count", MOST_DELETED);
-    members.finish()?;
+    let mut reader = BodyReader::new(body.0, "a deletion")?;
+    let filter = reader.required_text("filter", usize::MAX);
+    reader.require("expected_count", "the number of resources that match");
+    let expected = reader.integer("expected_count", 0..=i64::from(MOST_DELETED));
+    reader.finish(&["filter", "expected_count"], &[])?;
+    let expected = expected.unwrap_or_default().unsigned_abs();
     let deleted = pharos.delete_resources(&actor, &filter, expected).await?;
     json(StatusCode::OK, &Deleted { deleted })
 }

@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::caller::Caller;
-use crate::input::{JsonBody, Members, Parameters, PathId};
+use crate::input::{JsonBody, Parameters, PathId};
 use crate::lists::{PageParameters, list_schema, page_reply};
-use crate::output::{json, located};
+use crate::output::{conditional, located, tagged};
 use crate::problem::Problem;
 
 list_schema!(plain KeyList, Key, "A page of keys.");
@@ -22,7 +22,7 @@ list_schema!(plain KeyList, Key, "A page of keys.");
 #[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
-    reason = "the OpenAPI document's view of a body that Members reads"
+    reason = "the OpenAPI document's view of a body that the service reads"
 )]
 pub struct NewKeyBody {
     /// What the key is for.
@@ -65,7 +65,7 @@ pub async fn list_keys(
 
 /// Creates a key. The secret is in this reply only.
 #[utoipa::path(tag = "accounts", request_body = NewKeyBody, security(("key" = [])), responses(
-    (status = 201, description = "Created", body = CreatedKey, headers(("Location" = String))),
+    (status = 201, description = "Created", body = CreatedKey, headers(("Location" = String), ("ETag" = String))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -77,21 +77,13 @@ pub async fn create_key(
 ) -> Result<HttpResponse, Problem> {
     actor.require_key_management()?;
     Parameters::of(&request)?.finish()?;
-    let mut members = Members::new(body.0)?;
-    let mut new = NewKey {
-        name: members.text("name").flatten().unwrap_or_default(),
-        user_id: members.id("user_id").unwrap_or(actor.user_id),
-        role: members.parsed("role"),
-        scopes: members.parsed_list("scopes"),
-        expires_at: members.time("expires_at"),
-    };
-    members.finish()?;
+    let mut new = NewKey::from_json(body.0, actor.user_id)?;
     if !actor.may(Scope::Admin) {
         narrow_to_own(&mut new, &actor)?;
     }
     let created = pharos.create_key(new).await?;
     Ok(located(
-        json(StatusCode::CREATED, &created)?,
+        tagged(StatusCode::CREATED, &created.key.tag(), &created)?,
         &format!("/api/v1/keys/{}", created.key.id),
     ))
 }
@@ -110,7 +102,8 @@ fn narrow_to_own(new: &mut NewKey, actor: &Actor) -> Result<(), Problem> {
 
 /// Reads a key, without its secret.
 #[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), security(("key" = [])), responses(
-    (status = 200, description = "The key", body = Key),
+    (status = 200, description = "The key", body = Key, headers(("ETag" = String))),
+    (status = 304, description = "Unchanged since the ETag in If-None-Match"),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -121,12 +114,13 @@ pub async fn find_key(
     pharos: Data<Pharos>,
 ) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
-    json(StatusCode::OK, &own_key(&actor, &pharos, id.0).await?)
+    let key = own_key(&actor, &pharos, id.0).await?;
+    conditional(&request, key.tag(), &key)
 }
 
 /// Revokes a key for good. It stays in the list, refused.
 #[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), security(("key" = [])), responses(
-    (status = 200, description = "Revoked", body = Key),
+    (status = 200, description = "Revoked", body = Key, headers(("ETag" = String))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -138,7 +132,8 @@ pub async fn revoke_key(
 ) -> Result<HttpResponse, Problem> {
     Parameters::of(&request)?.finish()?;
     own_key(&actor, &pharos, id.0).await?;
-    json(StatusCode::OK, &pharos.revoke_key(id.0).await?)
+    let key = pharos.revoke_key(id.0).await?;
+    tagged(StatusCode::OK, &key.tag(), &key)
 }
 
 /// Somebody else's key is not there, unless the caller is an admin.

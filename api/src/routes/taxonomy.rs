@@ -3,15 +3,15 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use service::Pharos;
 use service::accounts::Scope;
 use service::taxonomy::{NewNode, NodeChanges, NodeList, TaxonomyNode};
+use service::{BodyReader, Pharos};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::resources::ResourceList;
 use crate::caller::Caller;
-use crate::input::{IfMatch, JsonBody, Members, Parameters, PathId};
+use crate::input::{IfMatch, JsonBody, Parameters, PathId};
 use crate::lists::{ListParameters, list_schema, page_reply};
 use crate::output::{located, versioned};
 use crate::problem::Problem;
@@ -70,7 +70,7 @@ pub struct TaxonomyNodePatch {
 #[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
-    reason = "the OpenAPI document's view of a body that Members reads"
+    reason = "the OpenAPI document's view of a body that BodyReader reads"
 )]
 pub struct TaxonomyMove {
     /// The node above; null for the top.
@@ -131,9 +131,9 @@ pub struct Recursive {
 
 /// Reads the body of a merge.
 pub(super) fn merge_target(body: JsonBody) -> Result<Uuid, Problem> {
-    let mut members = Members::new(body.0)?;
-    let into = members.required_id("into_id");
-    members.finish()?;
+    let mut reader = BodyReader::new(body.0, "a merge")?;
+    let into = reader.required_id("into_id");
+    reader.finish(&["into_id"], &[])?;
     Ok(into)
 }
 
@@ -264,9 +264,12 @@ pub async fn move_taxonomy_node(
 ) -> Result<HttpResponse, Problem> {
     actor.require(Scope::LibraryWrite)?;
     Parameters::of(&request)?.finish()?;
-    let mut members = Members::new(body.0)?;
-    let parent_id = members.nullable_id("parent_id");
-    members.finish()?;
+    let mut reader = BodyReader::new(body.0, "a move")?;
+    if !reader.has("parent_id") {
+        reader.fault("parent_id", "required", "an id (UUID) or null is needed");
+    }
+    let parent_id = reader.id("parent_id");
+    reader.finish(&["parent_id"], &[])?;
     let node = pharos.move_taxonomy_node(id.0, parent_id).await?;
     versioned(StatusCode::OK, node.version, &node)
 }

@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::caller::Caller;
-use crate::input::{JsonBody, Members, Parameters, PathId};
+use crate::input::{IfMatch, JsonBody, Parameters, PathId};
 use crate::lists::{PageParameters, list_schema, page_reply};
-use crate::output::{json, located};
+use crate::output::{conditional, json, located, versioned};
 use crate::problem::Problem;
 
 list_schema!(plain UserList, User, "A page of users.");
@@ -22,7 +22,7 @@ list_schema!(plain UserList, User, "A page of users.");
 #[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
-    reason = "the OpenAPI document's view of a body that Members reads"
+    reason = "the OpenAPI document's view of a body that the service reads"
 )]
 pub struct NewUserBody {
     #[schema(
@@ -42,11 +42,18 @@ pub struct NewUserBody {
 #[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
-    reason = "the OpenAPI document's view of a body that Members reads"
+    reason = "the OpenAPI document's view of a body that the service reads"
 )]
 pub struct UserPatch {
+    #[schema(
+        nullable = false,
+        max_length = 254,
+        pattern = "^[^@\\s\\u0000-\\u0020\\u007f-\\u009f]+@[^@\\s\\u0000-\\u0020\\u007f-\\u009f]+$"
+    )]
+    email: Option<String>,
     #[schema(max_length = 200, pattern = "^[^\\u0000]*$")]
     display_name: Option<String>,
+    #[schema(nullable = false)]
     role: Option<Role>,
     /// Refuses all keys of the user while true.
     #[schema(nullable = false)]
@@ -113,7 +120,7 @@ pub async fn list_users(
 
 /// Creates a user. 409 when the address is taken.
 #[utoipa::path(tag = "accounts", request_body = NewUserBody, security(("key" = [])), responses(
-    (status = 201, description = "Created", body = User, headers(("Location" = String))),
+    (status = 201, description = "Created", body = User, headers(("Location" = String), ("ETag" = String))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -125,23 +132,18 @@ pub async fn create_user(
 ) -> Result<HttpResponse, Problem> {
     actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
-    let mut members = Members::new(body.0)?;
-    let new = NewUser {
-        email: members.required_text("email"),
-        display_name: members.text("display_name").flatten(),
-        role: members.parsed("role").unwrap_or(Role::Reader),
-    };
-    members.finish()?;
+    let new = NewUser::from_json(body.0)?;
     let user = pharos.create_user(new).await?;
     Ok(located(
-        json(StatusCode::CREATED, &user)?,
+        versioned(StatusCode::CREATED, user.version(), &user)?,
         &format!("/api/v1/users/{}", user.id),
     ))
 }
 
 /// Reads a user.
 #[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), security(("key" = [])), responses(
-    (status = 200, description = "The user", body = User),
+    (status = 200, description = "The user", body = User, headers(("ETag" = String))),
+    (status = 304, description = "Unchanged since the ETag in If-None-Match"),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -155,47 +157,45 @@ pub async fn find_user(
         actor.require(Scope::Admin)?;
     }
     Parameters::of(&request)?.finish()?;
-    json(StatusCode::OK, &pharos.find_user(id.0).await?)
+    let user = pharos.find_user(id.0).await?;
+    conditional(&request, user.version(), &user)
 }
 
-/// Changes a user. 409 when that would leave no admin.
-#[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), request_body = UserPatch, security(("key" = [])), responses(
-    (status = 200, description = "Changed", body = User),
-    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+/// Changes a user by a merge patch (RFC 7396). 409 when the address is taken, or when that would leave no admin. `If-Match`
+/// is needed.
+#[utoipa::path(tag = "accounts", params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version that was read, or `*`")),
+    request_body(content((UserPatch = "application/merge-patch+json"))), security(("key" = [])), responses(
+    (status = 200, description = "Changed", body = User, headers(("ETag" = String))),
+    (status = "4XX", description = "The request was refused: 412 when the version is stale, 428 without If-Match", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[patch("/users/{id}")]
 pub async fn patch_user(
     request: HttpRequest,
-    Caller(actor, (id, body)): Caller<(PathId, JsonBody)>,
+    Caller(actor, (id, if_match, body)): Caller<(PathId, IfMatch, JsonBody)>,
     pharos: Data<Pharos>,
 ) -> Result<HttpResponse, Problem> {
     actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
-    let mut members = Members::new(body.0)?;
-    let changes = UserChanges {
-        display_name: members.text("display_name"),
-        role: members.parsed("role"),
-        disabled: members.boolean("disabled"),
-    };
-    members.finish()?;
-    json(StatusCode::OK, &pharos.change_user(id.0, changes).await?)
+    let changes = UserChanges::from_json(body.0)?;
+    let user = pharos.change_user(id.0, if_match.0, changes).await?;
+    versioned(StatusCode::OK, user.version(), &user)
 }
 
-/// Deletes a user with all keys. 409 for the caller's own.
-#[utoipa::path(tag = "accounts", params(("id" = Uuid, Path)), security(("key" = [])), responses(
+/// Deletes a user with all keys. 409 for the caller's own. `If-Match` is needed.
+#[utoipa::path(tag = "accounts", params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version that was read, or `*`")), security(("key" = [])), responses(
     (status = 204, description = "Deleted"),
-    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+    (status = "4XX", description = "The request was refused: 412 when the version is stale, 428 without If-Match", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
 #[delete("/users/{id}")]
 pub async fn delete_user(
     request: HttpRequest,
-    Caller(actor, id): Caller<PathId>,
+    Caller(actor, (id, if_match)): Caller<(PathId, IfMatch)>,
     pharos: Data<Pharos>,
 ) -> Result<HttpResponse, Problem> {
     actor.require(Scope::Admin)?;
     Parameters::of(&request)?.finish()?;
-    pharos.delete_user(&actor, id.0).await?;
+    pharos.delete_user(&actor, id.0, if_match.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -22,6 +22,7 @@ pub enum Role {
 
 impl Role {
     pub const ALL: [Self; 3] = [Self::Reader, Self::Editor, Self::Admin];
+    pub(crate) const WORDS: [&'static str; 3] = ["reader", "editor", "admin"];
 
     pub fn as_str(self) -> &'static str {
         match self {

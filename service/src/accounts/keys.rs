@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::access::{Actor, Role, Scope};
 use crate::Pharos;
+use crate::body::BodyReader;
 use crate::database::{Batcher, Database, DatabaseError, FromRow, Row};
 use crate::error::{Error, Fault};
 use crate::lists::{Page, checked_limit};
@@ -84,6 +85,33 @@ pub struct NewKey {
     pub role: Option<Role>,
     pub scopes: Option<Vec<Scope>>,
     pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl NewKey {
+    /// Reads the body of a request; all faults at once. Whose key it is when the body does not say is `caller`.
+    pub fn from_json(body: Json, caller: Uuid) -> Result<Self, Error> {
+        let mut reader = BodyReader::new(body, "a key")?;
+        let new = Self {
+            user_id: reader.id("user_id").unwrap_or(caller),
+            name: reader.text("name", LONGEST_NAME).unwrap_or_default(),
+            role: reader.one_of("role", &Role::WORDS),
+            scopes: reader.list_of("scopes", &Scope::ALL.map(Scope::as_str)),
+            expires_at: reader.time("expires_at"),
+        };
+        reader.finish(
+            &["name", "user_id", "role", "scopes", "expires_at"],
+            &["id", "prefix", "revoked_at", "last_used_at", "created_at"],
+        )?;
+        Ok(new)
+    }
+}
+
+impl Key {
+    /// Changes whenever the key looks otherwise: when it is used, and when it is revoked.
+    pub fn tag(&self) -> String {
+        let micros = |time: Option<DateTime<Utc>>| time.map_or(0, |time| time.timestamp_micros());
+        format!("{}-{}", micros(self.revoked_at), micros(self.last_used_at))
+    }
 }
 
 type Hash = [u8; 32];
@@ -268,11 +296,6 @@ impl Pharos {
     /// Creates a key and returns it with its secret.
     pub async fn create_key(&self, new: NewKey) -> Result<CreatedKey, Error> {
         let now = self.clock.now();
-        if new.name.chars().count() > LONGEST_NAME || new.name.contains('\0') {
-            let detail =
-                format!("at most {LONGEST_NAME} characters, none of them U+0000, are allowed");
-            return Err(Error::Invalid(vec![Fault::at("/name", "too_long", detail)]));
-        }
         if new.expires_at.is_some_and(|expires_at| expires_at <= now) {
             return Err(Error::Invalid(vec![Fault::at(
                 "/expires_at",

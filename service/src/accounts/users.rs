@@ -4,20 +4,27 @@ use chrono::{DateTime, Utc};
 use entity::users::{ActiveModel, Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::access::{Actor, Role};
 use crate::Pharos;
+use crate::body::BodyReader;
 use crate::database::DatabaseError;
 use crate::error::{Error, Fault};
 use crate::lists::{Page, checked_limit};
 use crate::time::rfc3339;
+use crate::version::Expected;
 
 /// Characters of an e-mail address at most (RFC 5321).
 const LONGEST_EMAIL: usize = 254;
 /// Characters of a name at most.
 const LONGEST_NAME: usize = 200;
+
+const FIELDS: [&str; 3] = ["email", "display_name", "role"];
+const CHANGEABLE: [&str; 4] = ["email", "display_name", "role", "disabled"];
+/// What the server sets.
+const READ_ONLY: [&str; 4] = ["id", "disabled_at", "created_at", "updated_at"];
 
 /// Somebody who uses the library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -49,50 +56,76 @@ pub struct NewUser {
 /// What changes; absent stays.
 #[derive(Debug, Clone, Default)]
 pub struct UserChanges {
+    pub email: Option<String>,
     pub display_name: Option<Option<String>>,
     pub role: Option<Role>,
     pub disabled: Option<bool>,
 }
 
-impl NewUser {
-    /// Checks and folds the address.
-    fn checked(mut self) -> Result<Self, Error> {
-        self.email = self.email.trim().to_lowercase();
-        let well_formed = self.email.chars().count() <= LONGEST_EMAIL
-            && self.email.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-            })
-            && !self
-                .email
-                .chars()
-                .any(|c| c.is_whitespace() || c.is_control());
-        let mut faults = Vec::new();
-        if !well_formed {
-            faults.push(Fault::at(
-                "/email",
-                "format",
-                "expected an address such as ada@example.org",
-            ));
-        }
-        if let Some(name) = &self.display_name {
-            check_name(name, &mut faults);
-        }
-        if faults.is_empty() {
-            Ok(self)
-        } else {
-            Err(Error::Invalid(faults))
-        }
+impl User {
+    /// Which version it is: every change has a later `updated_at`.
+    pub fn version(&self) -> i64 {
+        self.updated_at.timestamp_micros()
     }
 }
 
-fn check_name(name: &str, faults: &mut Vec<Fault>) {
-    if name.chars().count() > LONGEST_NAME || name.contains('\0') {
-        faults.push(Fault::at(
-            "/display_name",
-            "too_long",
-            format!("at most {LONGEST_NAME} characters, none of them U+0000, are allowed"),
-        ));
+impl NewUser {
+    /// Reads the body of a request; all faults at once.
+    pub fn from_json(body: Json) -> Result<Self, Error> {
+        let mut reader = BodyReader::new(body, "a user")?;
+        reader.require("email", "an address such as ada@example.org");
+        let new = Self {
+            email: read_email(&mut reader).unwrap_or_default(),
+            display_name: reader.text("display_name", LONGEST_NAME),
+            role: reader.one_of("role", &Role::WORDS).unwrap_or(Role::Reader),
+        };
+        reader.finish(&FIELDS, &READ_ONLY)?;
+        Ok(new)
     }
+}
+
+impl UserChanges {
+    /// Reads a merge patch; all faults at once.
+    pub fn from_json(body: Json) -> Result<Self, Error> {
+        let mut reader = BodyReader::new(body, "a user")?;
+        for (name, what) in [("email", "an address"), ("role", "a role")] {
+            if reader.has(name) {
+                reader.require(name, what);
+            }
+        }
+        let changes = Self {
+            email: read_email(&mut reader),
+            display_name: reader
+                .has("display_name")
+                .then(|| reader.text("display_name", LONGEST_NAME)),
+            role: reader.one_of("role", &Role::WORDS),
+            disabled: reader.boolean("disabled"),
+        };
+        reader.finish(&CHANGEABLE, &READ_ONLY)?;
+        Ok(changes)
+    }
+}
+
+fn read_email(reader: &mut BodyReader) -> Option<String> {
+    let written = reader.text("email", usize::MAX)?;
+    let email = folded(&written);
+    if email.is_none() {
+        reader.fault("email", "format", EXPECTED_EMAIL);
+    }
+    email
+}
+
+const EXPECTED_EMAIL: &str = "expected an address such as ada@example.org";
+
+/// The address without surrounding space, in lower case; `None` when it is none.
+fn folded(email: &str) -> Option<String> {
+    let email = email.trim().to_lowercase();
+    let is_address = email.chars().count() <= LONGEST_EMAIL
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+        })
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    is_address.then_some(email)
 }
 
 impl TryFrom<Model> for User {
@@ -113,11 +146,12 @@ impl TryFrom<Model> for User {
 
 impl Pharos {
     pub async fn create_user(&self, new: NewUser) -> Result<User, Error> {
-        let new = new.checked()?;
+        let email = folded(&new.email)
+            .ok_or_else(|| Error::Invalid(vec![Fault::at("/email", "format", EXPECTED_EMAIL)]))?;
         let now = self.clock.now();
         let user = User {
             id: crate::ids::new_id(now, &*self.random),
-            email: new.email,
+            email,
             display_name: new.display_name,
             role: new.role,
             disabled_at: None,
@@ -149,11 +183,7 @@ impl Pharos {
             .await;
         match result {
             Ok(()) => Ok(created),
-            Err(Error::Database(DatabaseError::Duplicate(_))) => Err(Error::Conflict(format!(
-                "a user with the address {} exists already",
-                created.email
-            ))),
-            Err(error) => Err(error),
+            Err(error) => Err(taken(error, &created.email)),
         }
     }
 
@@ -200,22 +230,25 @@ impl Pharos {
         }))
     }
 
-    /// Changes a user. The last admin that is not disabled stays one.
-    pub async fn change_user(&self, id: Uuid, changes: UserChanges) -> Result<User, Error> {
-        let mut faults = Vec::new();
-        if let Some(Some(name)) = &changes.display_name {
-            check_name(name, &mut faults);
-        }
-        if !faults.is_empty() {
-            return Err(Error::Invalid(faults));
-        }
+    /// Changes a user when the stored version is an expected one. The last admin that is not disabled stays one.
+    pub async fn change_user(
+        &self,
+        id: Uuid,
+        expected: Expected,
+        changes: UserChanges,
+    ) -> Result<User, Error> {
         let now = self.clock.now();
-        self.database
+        let email = changes.email.clone().unwrap_or_default();
+        let result = self
+            .database
             .write(move |transaction| {
-                let changes = changes.clone();
+                let (expected, changes) = (expected.clone(), changes.clone());
                 async move {
                     let mut user: User = lock(&transaction, id).await?.try_into()?;
+                    expected.check("user", user.version())?;
                     let was_admin = is_active_admin(&user);
+                    let before = user.clone();
+                    user.email = changes.email.unwrap_or(user.email);
                     user.display_name = changes.display_name.unwrap_or(user.display_name);
                     user.role = changes.role.unwrap_or(user.role);
                     user.disabled_at = match changes.disabled {
@@ -223,11 +256,15 @@ impl Pharos {
                         Some(true) => user.disabled_at.or(Some(now)),
                         Some(false) => None,
                     };
+                    if user == before {
+                        return Ok(user);
+                    }
                     user.updated_at = now.max(user.updated_at + chrono::Duration::microseconds(1));
                     if was_admin && !is_active_admin(&user) {
                         refuse_last_admin(&transaction, id).await?;
                     }
                     let row = ActiveModel {
+                        email: Set(user.email.clone()),
                         display_name: Set(user.display_name.clone()),
                         role: Set(user.role.as_str().to_owned()),
                         disabled_at: Set(user.disabled_at),
@@ -243,27 +280,38 @@ impl Pharos {
                     Ok(user)
                 }
             })
-            .await
+            .await;
+        result.map_err(|error| taken(error, &email))
     }
 
-    /// Deletes a user with all keys. Nobody deletes themselves, nor two admins each other at once.
-    pub async fn delete_user(&self, actor: &Actor, id: Uuid) -> Result<(), Error> {
+    /// Deletes a user with all keys when the stored version is an expected one. Nobody deletes themselves, nor two admins
+    /// each other at once.
+    pub async fn delete_user(
+        &self,
+        actor: &Actor,
+        id: Uuid,
+        expected: Expected,
+    ) -> Result<(), Error> {
         if actor.user_id == id {
             return Err(Error::Conflict(
                 "this is your own user: another admin can delete it".to_owned(),
             ));
         }
         self.database
-            .write(move |transaction| async move {
-                let user: User = lock(&transaction, id).await?.try_into()?;
-                if is_active_admin(&user) {
-                    refuse_last_admin(&transaction, id).await?;
+            .write(move |transaction| {
+                let expected = expected.clone();
+                async move {
+                    let user: User = lock(&transaction, id).await?.try_into()?;
+                    expected.check("user", user.version())?;
+                    if is_active_admin(&user) {
+                        refuse_last_admin(&transaction, id).await?;
+                    }
+                    Entity::delete_by_id(id)
+                        .exec(&transaction)
+                        .await
+                        .map_err(DatabaseError::from)?;
+                    Ok(())
                 }
-                Entity::delete_by_id(id)
-                    .exec(&transaction)
-                    .await
-                    .map_err(DatabaseError::from)?;
-                Ok(())
             })
             .await
     }
@@ -276,6 +324,16 @@ impl Pharos {
             .await
             .map_err(DatabaseError::from)?;
         Ok(first.is_none())
+    }
+}
+
+/// What it means that an address is there already.
+fn taken(error: Error, email: &str) -> Error {
+    match error {
+        Error::Database(DatabaseError::Duplicate(_)) => {
+            Error::Conflict(format!("a user with the address {email} exists already"))
+        }
+        error => error,
     }
 }
 
