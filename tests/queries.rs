@@ -64,6 +64,29 @@ const QUERIES: &[(&str, &[usize])] = &[
     ("005.741", &[2]),
     ("harbour", &[1]),
     ("nowhere", &[]),
+    // Brackets nest; `-` binds more tightly than AND, and AND than OR.
+    ("database -(indexing OR sport)", &[1]),
+    ("-(database OR creator:hopper)", &[3, 4, 6, 7, 8, 9, 10]),
+    ("(database OR sport) AND creator:hopper", &[2, 5]),
+    ("database AND creator:hopper OR cuisine", &[2, 3]),
+    ("cuisine OR creator:hopper AND database", &[2, 3]),
+    ("database AND (creator:hopper OR cuisine)", &[2]),
+    ("cuisine OR (database AND -(title:art OR sport))", &[1, 3]),
+    ("cuisine OR -database", &[3, 4, 5, 6, 7, 8, 9, 10]),
+    ("database AND -indexing", &[1]),
+    ("title:(databases OR art)", &[1, 2]),
+    ("title:(databases art)", &[1, 2]),
+    ("title:(databases AND art)", &[]),
+    ("creator:(\"grace hopper\" OR nobody)", &[2, 5]),
+    ("-title:(databases OR art) database", &[]),
+    ("year:(2001 OR 2012)", &[2, 6, 10]),
+    ("language:(fr OR en)", &[1, 2, 3, 5]),
+    ("(((database)))", &[1, 2]),
+    ("((database) -(\"database systems\"))", &[2]),
+    ("(database", &[1, 2]),
+    ("database)) AND ((indexing", &[2]),
+    ("year:abc database", &[1, 2]),
+    ("database -(-indexing)", &[2]),
 ];
 
 async fn every_query_finds_what_it_says(world: World) {
@@ -264,6 +287,8 @@ async fn words_are_stemmed_by_the_language_of_the_text(world: World) {
         ("häuser", 1),
         ("hauser", 1),
         ("haus language:de", 1),
+        ("language:fr OR language:de haus", 2),
+        ("language:(fr OR de) \"haus\"", 1),
         ("книга language:ru", 1),
         ("книги", 1),
     ] {
@@ -293,5 +318,14 @@ async fn the_reply_tells_how_the_query_was_understood(world: World) {
         ]},
         {"occurs": "should", "any_of": [{"text": "sys*", "terms": [["sys"]], "prefix": true}]},
     ]});
+    assert_eq!(reply["query"], expected, "{reply}");
+    let reply = search(&world, &[("q", "old OR (new AND -title:art)")]).await;
+    let expected = json!({"match": "best", "clauses": [{"occurs": "must", "any_of": [
+        {"text": "old", "terms": [["old"]]},
+        {"clauses": [
+            {"occurs": "must", "any_of": [{"text": "new", "terms": [["new"]]}]},
+            {"occurs": "must_not", "any_of": [{"text": "art", "field": "title", "terms": [["art"]]}]},
+        ]},
+    ]}]});
     assert_eq!(reply["query"], expected, "{reply}");
 }

@@ -1,7 +1,8 @@
 //! Text becomes terms here, in one place, so that both databases index the same ones.
 //!
-//! Words are segmented by Unicode's rules (UAX #29), folded (NFKC without accents, lower case) and stemmed by the
-//! Snowball stemmer of the text's language. A text in a language other than English also keeps its folded words,
+//! Words are segmented by Unicode's rules (UAX #29), stemmed by the Snowball stemmer of the text's language, and folded
+//! (NFKC without accents, lower case). The stemmer sees the accents, as it looks for endings that have some, and for those
+//! who type without them also the word without. A text in a language other than English also keeps its folded words,
 //! since a query does not say which language it is in. In documents such stems carry their language (`=fr:livr`), so
 //! that they are not taken for words or stems of another one. Scripts that write no spaces (and Hangul, whose particles stick
 //! to words) give a word for each character; a query of several characters is a phrase of them, so that it is found
@@ -10,16 +11,18 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::folding::{fold, folds_to_nothing, is_apostrophe};
+use super::folding::{fold, folds_to_nothing, is_apostrophe, spelling};
 use super::known_words::{KnownWords, Terms};
 use super::languages::{LATIN, primary_language, script_language};
 use super::stems::Stems;
 
 /// The number of this analysis, of the form in which it is packed and of what of it is indexed, kept with each document. A
 /// change to any of them raises it; `pharos reindex` then finds what was analysed before.
-pub const ANALYSIS: i64 = 3;
+pub const ANALYSIS: i64 = 4;
 
 /// Signs behind a word at most that belong to it, as in `C++`.
 const MOST_SIGNS: usize = 3;
@@ -98,23 +101,23 @@ impl Analyser {
         }
     }
 
-    /// For queries over documents: the folded word and its stem in the language asked for; without one those in English
+    /// For queries over documents: the folded word and its stem in the languages asked for; without one those in English
     /// and in the library's languages, or that of its script.
-    pub fn for_search(language: Option<&str>, library: &[&'static str]) -> Self {
-        let stemmers = match language {
-            Some(tag) => Stems::of_tag(tag, true).into_iter().collect(),
-            None => {
-                let others = library
-                    .iter()
-                    .filter_map(|language| Stems::marked(language));
-                [Stems::english()].into_iter().chain(others).collect()
-            }
+    pub fn for_search(languages: &[String], library: &[&'static str]) -> Self {
+        let stemmers = if languages.is_empty() {
+            let others = library
+                .iter()
+                .filter_map(|language| Stems::marked(language));
+            [Stems::english()].into_iter().chain(others).collect()
+        } else {
+            let asked = languages.iter();
+            asked.filter_map(|tag| Stems::of_tag(tag, true)).collect()
         };
         Self {
             stemmers,
             keeps_folded: true,
             marks: true,
-            by_script: language.is_none(),
+            by_script: languages.is_empty(),
             is_query: true,
         }
     }
@@ -185,15 +188,22 @@ impl Analyser {
     }
 
     fn terms(&self, word: &str, signs: &str) -> Vec<String> {
+        if word.chars().all(is_compatible) {
+            return self.terms_of_sign(word);
+        }
         let folded = fold(word);
         if folded.is_empty() {
             return Vec::new();
         }
-        if self.is_query && !signs.is_empty() {
-            return vec![format!("{folded}{signs}")];
+        let with_signs = (!signs.is_empty()).then(|| format!("{folded}{}", fold(signs)));
+        if self.is_query
+            && let Some(with_signs) = with_signs
+        {
+            return vec![with_signs];
         }
-        let with_signs = (!signs.is_empty()).then(|| format!("{folded}{signs}"));
-        let mut terms = self.reduce(folded);
+        let base = (!self.is_query).then(|| base(&folded)).flatten();
+        let mut terms = self.reduce(word, folded);
+        terms.extend(base);
         terms.extend(with_signs);
         if word.chars().any(is_connector) {
             self.add_parts(word, &mut terms);
@@ -201,8 +211,22 @@ impl Analyser {
         terms
     }
 
-    /// The stems of a folded word, then the word itself where that is kept.
-    fn reduce(&self, folded: String) -> Vec<String> {
+    /// `㎏` is found by `kg`.
+    fn terms_of_sign(&self, sign: &str) -> Vec<String> {
+        let mut terms = Vec::new();
+        let written_out: String = sign.nfkc().collect();
+        for (_, word) in written_out.unicode_word_indices() {
+            for term in self.reduce(word, fold(word)) {
+                if !term.is_empty() && !terms.contains(&term) {
+                    terms.push(term);
+                }
+            }
+        }
+        terms
+    }
+
+    /// The stems of a word, then the word itself, folded, where that is kept.
+    fn reduce(&self, word: &str, folded: String) -> Vec<String> {
         let of_script = if self.by_script && !folded.is_ascii() {
             folded
                 .chars()
@@ -217,12 +241,21 @@ impl Analyser {
             Some(only) => std::slice::from_ref(only),
             None => &self.stemmers,
         };
-        let mut terms: Vec<String> = stemmers
-            .iter()
-            .filter_map(|stems| stems.stem(&folded))
-            .filter(|stem| **stem != *folded)
-            .map(Cow::into_owned)
-            .collect();
+        let accented = if word.is_ascii() {
+            None
+        } else {
+            Some(accented(word)).filter(|accented| *accented != folded)
+        };
+        let mut terms: Vec<String> = Vec::new();
+        for stems in stemmers {
+            let of_accented = accented.as_deref().and_then(|word| stems.of_accented(word));
+            let of_folded = stems.stem(&folded).map(Cow::into_owned);
+            for stem in of_accented.into_iter().chain(of_folded) {
+                if stem != folded && !terms.contains(&stem) {
+                    terms.push(stem);
+                }
+            }
+        }
         if keeps_folded || terms.is_empty() {
             terms.push(folded);
         }
@@ -248,7 +281,7 @@ impl Analyser {
             found.push(rest.to_owned());
         }
         for part in found {
-            for term in self.reduce(fold(&part)) {
+            for term in self.reduce(&part, fold(&part)) {
                 if !term.is_empty() && !terms.contains(&term) {
                     terms.push(term);
                 }
@@ -257,9 +290,55 @@ impl Analyser {
     }
 }
 
+/// A word in lower case with its accents, as stemmers know it.
+fn accented(word: &str) -> String {
+    // The dot that is left of a capital İ is no part of an i.
+    let is_part = |character: &char| !is_apostrophe(*character) && *character != '\u{307}';
+    spelling(word).chars().filter(is_part).collect()
+}
+
+/// Of a cluster of Thai and the like, the term of its consonant; [`begun`] asks for it.
+fn base(cluster: &str) -> Option<String> {
+    let mut characters = cluster.chars();
+    let first = characters.next().filter(|first| has_marks(*first))?;
+    characters.next().map(|_| format!("=b:{first}"))
+}
+
+/// The last word of what was typed may be a consonant of which the vowel is still to come: the term of the clusters that
+/// begin so.
+pub(super) fn begun(word: &str) -> Option<String> {
+    let mut characters = word.chars();
+    let first = characters.next().filter(|first| has_marks(*first))?;
+    characters.next().is_none().then(|| format!("=b:{first}"))
+}
+
+/// Whether it is a letter of Thai, Lao, Burmese or Khmer, which vowels may stand above and beneath.
+fn has_marks(character: char) -> bool {
+    matches!(character, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}')
+        && !is_combining_mark(character)
+}
+
 /// Calls `each` for every word of a text: where it begins, and the word as it stands there.
 pub fn segments(text: &str, mut each: impl FnMut(usize, &str)) {
-    for (start, word) in text.unicode_word_indices() {
+    if text.is_ascii() || !text.chars().any(is_compatible) {
+        words(text.unicode_word_indices(), &mut each);
+        return;
+    }
+    let is_word = |(_, part): &(usize, &str)| {
+        part.chars().any(char::is_alphanumeric)
+            || part.chars().all(is_compatible) && part.nfkc().any(char::is_alphanumeric)
+    };
+    words(text.split_word_bound_indices().filter(is_word), &mut each);
+}
+
+/// Signs that stand for letters or words in another form (`㎏`, `℃`, `㈱`), and are no letters themselves.
+fn is_compatible(character: char) -> bool {
+    matches!(character, '\u{2100}'..='\u{214f}' | '\u{3200}'..='\u{33ff}' | '\u{1f100}'..='\u{1f2ff}')
+        && !character.is_alphanumeric()
+}
+
+fn words<'t>(found: impl Iterator<Item = (usize, &'t str)>, each: &mut impl FnMut(usize, &str)) {
+    for (start, word) in found {
         if word.is_ascii() || !word.chars().any(is_unspaced) {
             each(start, word);
             continue;
@@ -282,7 +361,7 @@ pub fn segments(text: &str, mut each: impl FnMut(usize, &str)) {
 }
 
 /// Characters of scripts that write no spaces between words, and Hangul syllables.
-fn is_unspaced(character: char) -> bool {
+pub(super) fn is_unspaced(character: char) -> bool {
     matches!(character,
         '\u{e00}'..='\u{eff}' // Thai, Lao
         | '\u{1000}'..='\u{109f}' // Myanmar
@@ -321,10 +400,10 @@ fn is_elision(part: &str) -> bool {
 /// The signs that belong to the word before them: `++` of `C++`, `#` of `C#`, where nothing follows them.
 fn signs_behind(rest: &str) -> &str {
     let end = rest
-        .find(|character| !matches!(character, '+' | '#'))
+        .find(|character| !matches!(character, '+' | '#' | '＋' | '＃'))
         .unwrap_or(rest.len());
     let alone = !rest[end..].starts_with(char::is_alphanumeric);
-    if alone && end <= MOST_SIGNS {
+    if alone && rest[..end].chars().nth(MOST_SIGNS).is_none() {
         &rest[..end]
     } else {
         ""
@@ -363,6 +442,25 @@ mod tests {
     }
 
     #[test]
+    fn stemmers_see_the_accents() {
+        for (language, one, other) in [
+            ("ru", "русская", "русский"),
+            ("ru", "Большой", "большая"),
+            ("fr", "utilisées", "utiliser"),
+            ("pt", "instalações", "instalação"),
+            ("tr", "dosyanın", "dosya"),
+            ("hu", "könyvek", "könyv"),
+        ] {
+            let (one, other) = (terms(one, Some(language)), terms(other, Some(language)));
+            assert!(
+                one[0].iter().any(|term| other[0].contains(term)),
+                "{one:?} {other:?}"
+            );
+        }
+        assert_eq!(terms("GrandPré", Some("en")), [["grandpr"]]);
+    }
+
+    #[test]
     fn stems_of_documents_carry_their_language() {
         let of = |analyser: Analyser, text: &str| {
             let mut terms = Vec::new();
@@ -386,11 +484,11 @@ mod tests {
             of(Analyser::for_document(Some("ru")), "книги")
         );
         assert_eq!(
-            of(Analyser::for_search(None, &["fr"]), "livre книги"),
+            of(Analyser::for_search(&[], &["fr"]), "livre книги"),
             [vec!["livr", "=fr:livr", "livre"], vec!["=ru:книг", "книги"]]
         );
         assert_eq!(
-            of(Analyser::for_search(Some("fr"), &["de"]), "livre"),
+            of(Analyser::for_search(&["fr".to_owned()], &["de"]), "livre"),
             [["=fr:livr", "livre"]]
         );
     }
@@ -408,8 +506,13 @@ mod tests {
         assert_eq!(terms("データ", Some("ja")), [["デ"], ["ー"], ["タ"]]);
         assert_eq!(terms("ﾃﾞｰﾀ", Some("ja")), terms("データ", Some("ja")));
         assert_eq!(terms("서울대", Some("ko")), [["서"], ["울"], ["대"]]);
-        assert_eq!(terms("น้ำ ไป", Some("th")), [["น้"], ["ํา"], ["ไ"], ["ป"]]);
+        assert_eq!(
+            terms("น้ำ ไป", Some("th")),
+            [vec!["น้", "=b:น"], vec!["ํา"], vec!["ไ"], vec!["ป"]]
+        );
         assert_eq!(terms("が", None), [["が"]]);
+        assert_eq!(terms("㎏ 5", None), [["kg"], ["5"]]);
+        assert_eq!(terms("㈱", Some("ja")), [["株"]]);
     }
 
     #[test]
@@ -418,6 +521,7 @@ mod tests {
             terms("C++, C# F", None),
             [vec!["c", "c++"], vec!["c", "c#"], vec!["f"]]
         );
+        assert_eq!(terms("Ｃ＋＋", None), [["c", "c++"]]);
         assert_eq!(terms("a+b", None), [["a"], ["b"]]);
         assert_eq!(
             terms("example.com U.S.A. l’amour", None),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::document::{Facet, value_token};
-use super::query::{Atom, Clause, Occurs, Query};
+use super::query::{Atom, Clause, Occurs, Part, Query};
 use super::stems::unmarked;
 
 /// Years in a range at most that are looked up one by one; a longer range is decided on the documents.
@@ -34,31 +34,31 @@ pub enum Candidates {
 impl Candidates {
     /// The candidates of a query: what it excludes, phrases and fields are decided on the documents.
     pub fn of(query: &Query) -> Self {
-        let atoms: usize = query.clauses.iter().map(|clause| clause.any_of.len()).sum();
-        let most_words = (MOST_WORDS / atoms.max(1)).max(1);
-        let of_kind = |occurs| {
-            query
-                .clauses
-                .iter()
-                .filter(move |clause| clause.occurs == occurs)
-                .map(move |clause| of_clause(clause, most_words))
-        };
-        if query.has_required() {
-            all(of_kind(Occurs::Must))
-        } else if query
-            .clauses
-            .iter()
-            .any(|clause| clause.occurs == Occurs::Should)
-        {
-            any(of_kind(Occurs::Should))
-        } else {
-            Self::Everything
-        }
+        let atoms = query.atoms().len();
+        of_clauses(&query.clauses, (MOST_WORDS / atoms.max(1)).max(1))
+    }
+}
+
+fn of_clauses(clauses: &[Clause], most_words: usize) -> Candidates {
+    let has = |occurs| clauses.iter().any(|clause| clause.occurs == occurs);
+    let of_kind = |occurs| {
+        let clauses = clauses.iter().filter(move |clause| clause.occurs == occurs);
+        clauses.map(move |clause| of_clause(clause, most_words))
+    };
+    if has(Occurs::Must) {
+        all(of_kind(Occurs::Must))
+    } else if has(Occurs::Should) {
+        any(of_kind(Occurs::Should))
+    } else {
+        Candidates::Everything
     }
 }
 
 fn of_clause(clause: &Clause, most_words: usize) -> Candidates {
-    any(clause.any_of.iter().map(|atom| of_atom(atom, most_words)))
+    any(clause.any_of.iter().map(|part| match part {
+        Part::Atom(atom) => of_atom(atom, most_words),
+        Part::Group { clauses } => of_clauses(clauses, most_words),
+    }))
 }
 
 fn of_atom(atom: &Atom, most_words: usize) -> Candidates {
@@ -79,22 +79,16 @@ fn of_atom(atom: &Atom, most_words: usize) -> Candidates {
     }
     let whole = atom.stems.iter().flat_map(|stem| tokens_of(stem));
     let mut seen = HashSet::new();
+    let beginning = atom.words.last().filter(|_| atom.prefix);
     let words = atom.words.iter().filter(|terms| seen.insert(*terms));
     all(words.take(most_words).map(|terms| {
-        let tokens = terms.iter().flat_map(|term| {
-            if atom.prefix {
-                vec![TokenQuery::Prefix(term.clone())]
-            } else {
-                tokens_of(term)
-            }
-        });
-        let mut distinct: Vec<TokenQuery> = Vec::new();
-        for token in tokens.chain(whole.clone()) {
-            if !distinct.contains(&token) {
-                distinct.push(token);
-            }
-        }
-        any(distinct.into_iter().map(Candidates::Having))
+        let tokens: Vec<TokenQuery> = if beginning == Some(terms) {
+            let prefixes = terms.iter().map(|term| TokenQuery::Prefix(term.clone()));
+            prefixes.chain(whole.clone()).collect()
+        } else {
+            terms.iter().flat_map(|term| tokens_of(term)).collect()
+        };
+        any(tokens.into_iter().map(Candidates::Having))
     }))
 }
 
@@ -126,6 +120,8 @@ fn any(parts: impl Iterator<Item = Candidates>) -> Candidates {
         match part {
             Candidates::Everything => return Candidates::Everything,
             Candidates::Nothing => {}
+            // Repeated words are looked up once.
+            Candidates::Having(query) if having.contains(&query) => {}
             Candidates::Having(query) => having.push(query),
         }
     }

@@ -2,7 +2,8 @@
 
 use super::analysis::Analyser;
 use super::folding::fold;
-use super::query::{Occurs, Query, language_of, pieces};
+use super::query::{MatchMode, Query};
+use super::syntax::{languages_of, pieces};
 use crate::Pharos;
 use crate::error::Error;
 
@@ -35,7 +36,7 @@ impl Pharos {
         if !self.has_unknown_words(query) {
             return Ok(None);
         }
-        let (unknown, nothing_known) = self.unknown_words(text, languages);
+        let (unknown, nothing_known) = self.unknown_words(text, query.mode, languages);
         if unknown.is_empty() {
             return Ok(None);
         }
@@ -71,29 +72,29 @@ impl Pharos {
     /// Whether it is worth to look at the text again: usually every word is known.
     fn has_unknown_words(&self, query: &Query) -> bool {
         query
-            .clauses
-            .iter()
-            .filter(|clause| clause.occurs != Occurs::MustNot)
-            .flat_map(|clause| &clause.any_of)
-            .filter(|atom| !atom.prefix)
-            .flat_map(|atom| &atom.words)
+            .atoms()
+            .into_iter()
+            .filter(|(atom, excluded)| !excluded && !atom.prefix)
+            .flat_map(|(atom, _)| &atom.words)
             .any(|terms| !self.memory.knows(terms))
     }
 
     /// The first unknown words, and whether there are no others. Prefixes, whole values and what is excluded are left
     /// as they are.
-    fn unknown_words(&self, text: &str, languages: &[&'static str]) -> (Vec<Unknown>, bool) {
-        let language = language_of(text);
-        let analyser = Analyser::for_search(language.as_deref(), languages);
+    fn unknown_words(
+        &self,
+        text: &str,
+        mode: MatchMode,
+        languages: &[&'static str],
+    ) -> (Vec<Unknown>, bool) {
+        let analyser = Analyser::for_search(&languages_of(text, mode), languages);
         let mut unknown = Vec::new();
         let mut nothing_known = true;
-        for piece in pieces(text) {
-            let is_operator =
-                !piece.quoted && piece.field.is_none() && matches!(piece.text, "OR" | "AND");
+        for piece in pieces(text, mode) {
             let is_value = matches!(piece.field, Some("language" | "type" | "year"));
             let is_prefix = !piece.quoted && piece.text.ends_with('*');
             nothing_known &= piece.negated || !is_prefix;
-            if piece.negated || is_operator || is_value || is_prefix {
+            if piece.negated || is_value || is_prefix {
                 continue;
             }
             analyser.words(piece.text, |word| {

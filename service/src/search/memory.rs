@@ -18,7 +18,7 @@ use super::formula::weight;
 use super::languages::LATIN;
 use super::look::{Change, FIRST, Look, Reach, State, change};
 use super::postings::Postings;
-use super::query::{Occurs, Query};
+use super::query::Query;
 use super::rank::{Hit, Statistics, best_after, without};
 use super::stems::language_token;
 use super::stop_words::word_weight;
@@ -197,11 +197,9 @@ impl MemoryIndex {
     pub(crate) fn statistics(&self, query: &Query) -> Statistics {
         let contents = self.contents.read();
         let postings = &contents.postings;
-        let counts = query
-            .clauses
-            .iter()
-            .flat_map(|clause| &clause.any_of)
-            .map(|atom| Some(Matching::of(postings, atom.single_word()?).count(postings)));
+        let atoms = query.atoms().into_iter();
+        let counts = atoms
+            .map(|(atom, _)| Some(Matching::of(postings, atom.single_word()?).count(postings)));
         Statistics {
             documents: f64::from(postings.totals().documents),
             norms: postings.totals().norms(),
@@ -273,14 +271,10 @@ pub(super) struct BestHits {
 
 /// What feedback has to know of a query.
 fn asked(query: &Query) -> Asked {
-    let atoms = query
-        .clauses
-        .iter()
-        .filter(|clause| clause.occurs != Occurs::MustNot)
-        .flat_map(|clause| &clause.any_of)
-        .filter(|atom| atom.field.is_none());
+    let atoms = query.atoms().into_iter();
+    let asked = atoms.filter(|(atom, excluded)| !excluded && atom.field.is_none());
     let (mut words, mut total): (Vec<&str>, f64) = (Vec::new(), 0.0);
-    for atom in atoms {
+    for (atom, _) in asked {
         total += weight(atom);
         words.extend(
             atom.words

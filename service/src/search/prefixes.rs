@@ -18,13 +18,15 @@ impl Pharos {
     /// Adds to every prefix of a query the stems, as whole words, of the library's words that begin so.
     pub(super) async fn complete_prefixes(&self, query: &mut Query) -> Result<(), Error> {
         let is_long = |atom: &Atom| {
-            let folded = atom.words.first().and_then(|terms| terms.last());
+            let folded = atom.words.last().and_then(|terms| terms.last());
             atom.prefix && folded.is_some_and(|word| word.chars().nth(FEWEST_LETTERS - 1).is_some())
         };
         let mut prefixes = Vec::new();
-        for clause in &mut query.clauses {
-            prefixes.extend(clause.any_of.iter_mut().filter(|atom| is_long(atom)));
-        }
+        query.each_atom(|atom| {
+            if is_long(atom) {
+                prefixes.push(atom);
+            }
+        });
         if prefixes.is_empty() {
             return Ok(());
         }
@@ -39,7 +41,7 @@ impl Pharos {
 }
 
 fn complete(atom: &mut Atom, vocabulary: &Vocabulary) {
-    let Some(prefixes) = atom.words.first() else {
+    let Some(prefixes) = atom.words.last() else {
         return;
     };
     // The prefix as it was typed is the last of them.

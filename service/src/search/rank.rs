@@ -1,12 +1,12 @@
 //! Which candidates match, how well by [`super::formula`], and in which order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::formula::{Frequency, Lengths, Norms, inverse_frequency, rounded, saturation, weight};
 use super::packed::Terms;
-use super::query::{Atom, Occurs, Query};
+use super::query::{Atom, Clause, Occurs, Part, Query};
 
 /// A document that matches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,28 +57,34 @@ impl Collector {
         let mut shared = Vec::new();
         let mut atoms = Vec::new();
         let mut slots = 0;
-        for atom in query.clauses.iter().flat_map(|clause| &clause.any_of) {
+        // Whoever repeats a word has it looked for once.
+        let mut known: HashMap<_, Vec<usize>> = HashMap::new();
+        for (atom, _) in query.atoms() {
+            let key = (&atom.words, &atom.stems, atom.prefix);
+            if let Some(slots) = known.get(&key) {
+                atoms.push(slots.clone());
+                continue;
+            }
             let mut own = Vec::new();
-            for terms in &atom.words {
-                let list = if atom.prefix {
-                    &mut prefixes
-                } else {
-                    &mut wanted
-                };
-                list.extend(terms.iter().map(|term| Wanted {
+            for (index, terms) in atom.words.iter().enumerate() {
+                let begins = atom.prefix && index + 1 == atom.words.len();
+                let list = if begins { &mut prefixes } else { &mut wanted };
+                let of_slot = |term: &String| Wanted {
                     term: term.clone().into_bytes(),
                     slot: slots,
-                }));
-                wanted.extend(atom.stems.iter().map(|stem| Wanted {
-                    term: stem.clone().into_bytes(),
-                    slot: slots,
-                }));
+                };
+                list.extend(terms.iter().map(of_slot));
+                if begins {
+                    wanted.extend(atom.stems.iter().map(of_slot));
+                }
                 own.push(slots);
-                shared.push(terms.len() > 1 || atom.prefix);
+                shared.push(terms.len() > 1 || begins);
                 slots += 1;
             }
+            known.insert(key, own.clone());
             atoms.push(own);
         }
+        drop(known);
         wanted.sort_unstable();
         Self {
             query,
@@ -99,49 +105,15 @@ impl Collector {
             return false;
         };
         self.find_positions(&terms);
-        let mut required_hold = true;
-        let (mut any_should, mut has_should, mut has_must) = (false, false, false);
-        let mut next = 0;
         let row = self.frequencies.len();
-        for clause in &self.query.clauses {
-            let mut holds = false;
-            for atom in &clause.any_of {
-                let frequency =
-                    frequency(atom, &self.atoms[next], &self.found, &self.highest, &terms);
-                holds |= frequency.is_some();
-                self.frequencies.push(match clause.occurs {
-                    Occurs::MustNot => None,
-                    Occurs::Must | Occurs::Should => frequency,
-                });
-                next += 1;
-            }
-            match clause.occurs {
-                Occurs::Must => {
-                    has_must = true;
-                    required_hold &= holds;
-                }
-                Occurs::MustNot => required_hold &= !holds,
-                Occurs::Should => {
-                    has_should = true;
-                    any_should |= holds;
-                }
-            }
+        for ((atom, _), slots) in self.query.atoms().into_iter().zip(&self.atoms) {
+            let frequency = frequency(atom, slots, &self.found, &self.highest, &terms);
+            self.frequencies.push(frequency);
         }
-        let matches = required_hold && (any_should || has_must || !has_should);
+        let matches = holds(&self.query.clauses, &mut self.frequencies[row..], &mut 0);
         if matches {
             self.ids.push((id, terms.lengths()));
         } else {
-            self.frequencies.truncate(row);
-        }
-        matches
-    }
-
-    /// Whether a document matches that is not to be scored.
-    pub fn matches(&mut self, packed: &[u8]) -> bool {
-        let row = self.frequencies.len();
-        let matches = self.consider(Uuid::nil(), packed);
-        if matches {
-            self.ids.pop();
             self.frequencies.truncate(row);
         }
         matches
@@ -192,12 +164,12 @@ impl Collector {
                 *count += u32::from(frequency.is_some());
             }
         }
-        let atoms = self.query.clauses.iter().flat_map(|clause| &clause.any_of);
+        let atoms = self.query.atoms();
         let weights: Vec<f64> = counts
             .iter()
             .zip(&statistics.counts)
             .zip(atoms)
-            .map(|((count, known), atom)| {
+            .map(|((count, known), (atom, _))| {
                 let count = known.unwrap_or(f64::from(*count));
                 weight(atom) * inverse_frequency(statistics.documents, count)
             })
@@ -221,23 +193,23 @@ impl Collector {
 
     /// The positions of what was looked for in one document, ascending, for highlighting; `None` when it does not match.
     pub fn matched_positions(&mut self, packed: &[u8]) -> Option<(Vec<u32>, [u32; 5])> {
-        if !self.matches(packed) {
+        let row = self.frequencies.len();
+        if !self.consider(Uuid::nil(), packed) {
             return None;
         }
+        self.ids.pop();
+        let matched: Vec<bool> = self
+            .frequencies
+            .drain(row..)
+            .map(|it| it.is_some())
+            .collect();
         let terms = Terms::new(packed)?;
         let mut positions = Vec::new();
-        let mut next = 0;
-        for clause in &self.query.clauses {
-            for atom in &clause.any_of {
-                let slots = &self.atoms[next];
-                next += 1;
-                if clause.occurs == Occurs::MustNot {
-                    continue;
-                }
-                for (start, within) in occurrences(atom, slots, &self.found, &terms) {
-                    if within {
-                        positions.extend(start..start + u32::try_from(slots.len()).unwrap_or(1));
-                    }
+        let atoms = self.query.atoms().into_iter().zip(&self.atoms);
+        for (((atom, _), slots), _) in atoms.zip(matched).filter(|(_, matched)| *matched) {
+            for (start, within) in occurrences(atom, slots, &self.found, &terms) {
+                if within {
+                    positions.extend(start..start + u32::try_from(slots.len()).unwrap_or(1));
                 }
             }
         }
@@ -245,6 +217,46 @@ impl Collector {
         positions.dedup();
         Some((positions, terms.field_ends))
     }
+}
+
+/// Whether clauses hold together in a document with these frequencies of their atoms, of which `next` is the first. What
+/// is excluded, and what stands in a group that does not hold, is not to be scored: its frequencies are taken away.
+fn holds(clauses: &[Clause], frequencies: &mut [Option<Frequency>], next: &mut usize) -> bool {
+    let first = *next;
+    let mut required_hold = true;
+    let (mut any_should, mut has_should, mut has_must) = (false, false, false);
+    for clause in clauses {
+        let begin = *next;
+        let mut found = false;
+        for part in &clause.any_of {
+            found |= match part {
+                Part::Atom(_) => {
+                    *next += 1;
+                    frequencies[*next - 1].is_some()
+                }
+                Part::Group { clauses } => holds(clauses, frequencies, next),
+            };
+        }
+        match clause.occurs {
+            Occurs::Must => {
+                has_must = true;
+                required_hold &= found;
+            }
+            Occurs::MustNot => {
+                required_hold &= !found;
+                frequencies[begin..*next].fill(None);
+            }
+            Occurs::Should => {
+                has_should = true;
+                any_should |= found;
+            }
+        }
+    }
+    let holds = required_hold && (any_should || has_must || !has_should);
+    if !holds {
+        frequencies[first..*next].fill(None);
+    }
+    holds
 }
 
 /// The order of hits: best first, ties by id.

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
+use super::folding::fold;
 use super::known_words::place;
 use super::languages::{LATIN, algorithm, primary_language};
 
@@ -111,6 +112,21 @@ impl Stems {
         }
         Some(match self.language {
             Some(language) => Cow::Owned(format!("={language}:{stem}")),
+            None => stem,
+        })
+    }
+
+    /// The stem, then folded, of a word that has its accents still; `None` for a stemmer that knows none.
+    pub fn of_accented(&self, word: &str) -> Option<String> {
+        if self.stemmer.algorithm == Algorithm::English {
+            return None;
+        }
+        let stem = fold(&self.stemmer.stem(word));
+        if stem.is_empty() {
+            return None;
+        }
+        Some(match self.language {
+            Some(language) => format!("={language}:{stem}"),
             None => stem,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::formula::{Frequency, inverse_frequency, rounded, saturation, weight};
 use super::postings::{Postings, Steps};
-use super::query::{Occurs, Query};
+use super::query::{Occurs, Part, Query};
 use super::rank::Hit;
 
 /// A score for each entry of the library, used again by later searches: what an older one left is told by its number.
@@ -47,7 +47,9 @@ impl Workspace {
         let (mut required, mut optional) = (0_u16, false);
         for clause in &query.clauses {
             optional |= clause.occurs == Occurs::Should;
-            for atom in &clause.any_of {
+            for part in &clause.any_of {
+                // A plain query has no groups.
+                let Part::Atom(atom) = part else { continue };
                 let terms = atom.single_word().unwrap_or_default();
                 let weight = match clause.occurs {
                     Occurs::MustNot => 0.0,
