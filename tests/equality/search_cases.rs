@@ -191,7 +191,7 @@ impl Generator {
     }
 
     fn piece(&mut self) -> String {
-        match self.chance.below(24) {
+        match self.chance.below(26) {
             0..7 => self.word(),
             7..11 => self.mistyped(),
             11 => format!("-{}", self.word()),
@@ -212,8 +212,27 @@ impl Generator {
             19 => self.part_of_a_text(),
             20 | 21 => (*self.chance.pick(&SIGNS)).to_owned(),
             22 => (*self.chance.pick(&STRANGE)).to_owned(),
+            23 | 24 => self.group(3),
             _ => self.any_characters(8),
         }
+    }
+
+    /// Brackets inside each other, as people type them.
+    fn group(&mut self, deepest: usize) -> String {
+        let before = ["", "", "-", "title:", "-subject:"];
+        let mut group = format!("{}(", self.chance.pick::<&str>(&before));
+        for index in 0..=self.chance.below(3) {
+            if index > 0 {
+                group += *self.chance.pick(&[" ", " AND ", " OR ", " -"]);
+            }
+            group += &match self.chance.below(6) {
+                0 | 1 if deepest > 0 => self.group(deepest - 1),
+                2 => format!("\"{}\"", self.part_of_a_text()),
+                3 => format!("{}*", self.beginning()),
+                _ => self.word(),
+            };
+        }
+        group + ")"
     }
 
     fn word(&mut self) -> String {

@@ -22,8 +22,8 @@ pub struct Collector {
     wanted: Vec<Wanted>,
     /// The prefixes looked for.
     prefixes: Vec<Wanted>,
-    /// Atoms in the order of the query; each with the slots of its words.
-    atoms: Vec<Vec<usize>>,
+    /// In the order of the query.
+    atoms: Vec<Wish>,
     /// Whether several terms stand for the word of a slot, so that their positions have to be merged.
     shared: Vec<bool>,
     ids: Vec<(Uuid, Lengths)>,
@@ -44,6 +44,15 @@ pub struct Statistics {
     pub counts: Vec<Option<f64>>,
 }
 
+/// An atom of the query.
+struct Wish {
+    atom: Atom,
+    /// Those of its words.
+    slots: Vec<usize>,
+    /// The first atom that asks for the same.
+    first: usize,
+}
+
 /// A term or prefix, with the slot of the word it stands for.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Wanted {
@@ -55,18 +64,29 @@ impl Collector {
     pub fn new(query: Query) -> Self {
         let (mut wanted, mut prefixes) = (Vec::new(), Vec::new());
         let mut shared = Vec::new();
-        let mut atoms = Vec::new();
+        let mut atoms: Vec<Wish> = Vec::new();
         let mut slots = 0;
         // Whoever repeats a word has it looked for once.
-        let mut known: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut known = HashMap::new();
         for (atom, _) in query.atoms() {
-            let key = (&atom.words, &atom.stems, atom.prefix);
-            if let Some(slots) = known.get(&key) {
-                atoms.push(slots.clone());
-                continue;
-            }
-            let mut own = Vec::new();
-            for (index, terms) in atom.words.iter().enumerate() {
+            let asked = (
+                &atom.words,
+                &atom.stems,
+                atom.prefix,
+                atom.within,
+                atom.years,
+            );
+            let first = *known.entry(asked).or_insert(atoms.len());
+            let mut own = match atoms.get(first) {
+                Some(same) => same.slots.clone(),
+                None => Vec::new(),
+            };
+            let new = if first < atoms.len() {
+                &[][..]
+            } else {
+                &atom.words
+            };
+            for (index, terms) in new.iter().enumerate() {
                 let begins = atom.prefix && index + 1 == atom.words.len();
                 let list = if begins { &mut prefixes } else { &mut wanted };
                 let of_slot = |term: &String| Wanted {
@@ -81,8 +101,11 @@ impl Collector {
                 shared.push(terms.len() > 1 || begins);
                 slots += 1;
             }
-            known.insert(key, own.clone());
-            atoms.push(own);
+            atoms.push(Wish {
+                atom: atom.clone(),
+                slots: own,
+                first,
+            });
         }
         drop(known);
         wanted.sort_unstable();
@@ -106,9 +129,12 @@ impl Collector {
         };
         self.find_positions(&terms);
         let row = self.frequencies.len();
-        for ((atom, _), slots) in self.query.atoms().into_iter().zip(&self.atoms) {
-            let frequency = frequency(atom, slots, &self.found, &self.highest, &terms);
-            self.frequencies.push(frequency);
+        for (index, wish) in self.atoms.iter().enumerate() {
+            self.frequencies.push(if wish.first < index {
+                self.frequencies[row + wish.first]
+            } else {
+                frequency(wish, &self.found, &self.highest, &terms)
+            });
         }
         let matches = holds(&self.query.clauses, &mut self.frequencies[row..], &mut 0);
         if matches {
@@ -164,14 +190,13 @@ impl Collector {
                 *count += u32::from(frequency.is_some());
             }
         }
-        let atoms = self.query.atoms();
         let weights: Vec<f64> = counts
             .iter()
             .zip(&statistics.counts)
-            .zip(atoms)
-            .map(|((count, known), (atom, _))| {
+            .zip(&self.atoms)
+            .map(|((count, known), wish)| {
                 let count = known.unwrap_or(f64::from(*count));
-                weight(atom) * inverse_frequency(statistics.documents, count)
+                weight(&wish.atom) * inverse_frequency(statistics.documents, count)
             })
             .collect();
         let mut hits: Vec<Hit> = Vec::with_capacity(self.ids.len());
@@ -205,11 +230,16 @@ impl Collector {
             .collect();
         let terms = Terms::new(packed)?;
         let mut positions = Vec::new();
-        let atoms = self.query.atoms().into_iter().zip(&self.atoms);
-        for (((atom, _), slots), _) in atoms.zip(matched).filter(|(_, matched)| *matched) {
-            for (start, within) in occurrences(atom, slots, &self.found, &terms) {
+        for (wish, _) in self
+            .atoms
+            .iter()
+            .zip(matched)
+            .filter(|(_, matched)| *matched)
+        {
+            let words = u32::try_from(wish.slots.len()).unwrap_or(1);
+            for (start, within) in occurrences(wish, &self.found, &terms) {
                 if within {
-                    positions.extend(start..start + u32::try_from(slots.len()).unwrap_or(1));
+                    positions.extend(start..start + words);
                 }
             }
         }
@@ -317,22 +347,22 @@ pub fn best_after(
 
 /// The frequency of an atom, `None` when it does not match. Of several terms for one word the most frequent counts.
 fn frequency(
-    atom: &Atom,
-    slots: &[usize],
+    wish: &Wish,
     found: &[Vec<u32>],
     highest: &[Option<Frequency>],
     terms: &Terms<'_>,
 ) -> Option<Frequency> {
+    let Wish { atom, slots, .. } = wish;
     if let Some((first, last)) = atom.years {
         return terms
             .year
             .filter(|year| (first..=last).contains(year))
             .map(|_| Frequency::default());
     }
-    if let ([slot], false, None) = (slots, atom.prefix, atom.within) {
+    if let ([slot], false, None) = (&slots[..], atom.prefix, atom.within) {
         return highest[*slot];
     }
-    let mut starts = occurrences(atom, slots, found, terms)
+    let mut starts = occurrences(wish, found, terms)
         .filter(|(_, within)| *within)
         .map(|(position, _)| position)
         .peekable();
@@ -342,11 +372,11 @@ fn frequency(
 
 /// The starts of a word or phrase, each with whether it is in the field asked for.
 fn occurrences<'a>(
-    atom: &'a Atom,
-    slots: &'a [usize],
+    wish: &'a Wish,
     found: &'a [Vec<u32>],
     terms: &'a Terms<'_>,
 ) -> impl Iterator<Item = (u32, bool)> + 'a {
+    let Wish { atom, slots, .. } = wish;
     let first = slots
         .first()
         .map_or(&[][..], |slot| found[*slot].as_slice());
