@@ -4,6 +4,8 @@
 
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
+pub use m20261120_000017_token_merges::TOKEN_MERGES;
+
 mod dialect;
 mod m20261120_000001_accounts;
 mod m20261120_000002_resources;

@@ -1,9 +1,10 @@
 //! SQLite's full-text tables when they are broken, by a fault of the disk or by a tool: how that is seen, and how they
 //! are made anew.
 
-use sea_orm::{ConnectionTrait, Statement};
+use migration::TOKEN_MERGES;
+use sea_orm::ConnectionTrait;
 
-use crate::database::{Database, DatabaseError, Row, Transaction};
+use crate::database::{Database, DatabaseError, Row};
 use crate::error::Error;
 
 /// The index of the search, and the one over JSON.
@@ -87,14 +88,13 @@ pub(super) async fn make_anew(database: &Database, index: &'static str) -> Resul
         .write(move |transaction| {
             let create = create.clone();
             async move {
-                let settings = settings(&transaction, index).await?;
                 // FTS5 refuses to drop a table that does not say its version.
                 let mut statements = vec![
                     format!("INSERT OR REPLACE INTO {index}_config (k, v) VALUES ('version', 4)"),
                     format!("DROP TABLE {index}"),
                     create,
                 ];
-                statements.extend(settings.iter().map(|(name, value)| {
+                statements.extend(TOKEN_MERGES.iter().map(|(name, value)| {
                     format!("INSERT INTO {index} ({index}, rank) VALUES ('{name}', {value})")
                 }));
                 statements.push(list.to_owned());
@@ -108,27 +108,4 @@ pub(super) async fn make_anew(database: &Database, index: &'static str) -> Resul
             }
         })
         .await
-}
-
-/// How an index merges its segments.
-async fn settings(
-    transaction: &Transaction,
-    index: &'static str,
-) -> Result<Vec<(&'static str, i64)>, Error> {
-    let mut settings = Vec::new();
-    for name in ["automerge", "crisismerge", "usermerge"] {
-        let read = Statement::from_string(
-            transaction.get_database_backend(),
-            format!("SELECT v FROM {index}_config WHERE k = '{name}'"),
-        );
-        let found = transaction
-            .query_one_raw(read)
-            .await
-            .map_err(DatabaseError::from)?;
-        if let Some(row) = found {
-            let value: i64 = row.try_get_by_index(0).map_err(DatabaseError::from)?;
-            settings.push((name, value));
-        }
-    }
-    Ok(settings)
 }
