@@ -140,7 +140,9 @@ pub struct ImportArguments {
 
 #[derive(Debug, Args)]
 pub struct SearchArguments {
-    /// The query, as in the API.
+    /// The query, as in the API; it may begin with a minus: '-potter harry'. A query that is an option stands behind
+    /// `--`: pharos search -- --json.
+    #[arg(allow_hyphen_values = true)]
     pub query: String,
     /// How many matches: 1 to 200.
     #[arg(long, default_value_t = 10)]
@@ -152,7 +154,8 @@ pub struct SearchArguments {
 
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
-    /// The collection: corpus.jsonl (_id, title, text), queries.jsonl (_id, text), qrels.tsv (query, document, score).
+    /// The collection: corpus.jsonl (_id, title, text), queries.jsonl (_id, text), qrels.tsv (query, document, score; or
+    /// TREC's four columns).
     pub folder: PathBuf,
     /// Write the ranked ids, 100 a query at most, in the TREC run format.
     #[arg(long, value_name = "FILE")]

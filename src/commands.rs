@@ -21,6 +21,7 @@ use crate::conformance::compare;
 use crate::doctor::doctor;
 use crate::evaluate::evaluate;
 use crate::import::{import, import_codes};
+use crate::output::{failure, say};
 use crate::reindex::reindex;
 use crate::settings::Settings;
 
@@ -55,7 +56,7 @@ pub async fn run(arguments: Arguments) -> Outcome {
         Some(Command::Conformance(options)) => compare(&options),
         Some(Command::Evaluate(options)) => evaluate(settings, &options).await,
         Some(Command::Openapi) => {
-            println!("{}", api::openapi_document().to_pretty_json()?);
+            say!("{}", api::openapi_document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Doctor { json }) => doctor(settings, json).await,
@@ -88,25 +89,22 @@ async fn serve(settings: &Settings) -> Outcome {
         format!("cannot listen on {listen}: {error}; choose another with --listen or PHAROS_LISTEN")
     })?;
     let address = listener.local_addr()?;
-    println!(
-        "Pharos serves http://{address} (API at /docs) on {}",
+    let mut greeting = format!(
+        "Pharos serves http://{address} (API at /docs) on {}\n",
         pharos.database().url()
     );
     if let Some(created) = pharos.create_first_admin().await? {
-        println!();
-        println!("This is the first start. An admin key was made; it is not shown again:");
-        println!();
-        println!("    {}", created.secret);
-        println!();
-        println!("Try it:");
-        println!();
-        println!(
-            "    curl -H 'Authorization: Bearer {}' http://{address}/api/v1/me",
-            created.secret
-        );
-        println!();
+        greeting.push_str(&format!(
+            "\nThis is the first start. An admin key was made; it is not shown again:\n\n    {secret}\n\n\
+             Try it:\n\n    curl -H 'Authorization: Bearer {secret}' http://{address}/api/v1/me\n\n",
+            secret = created.secret
+        ));
     }
-    std::io::stdout().flush()?;
+    // It serves, also when nobody reads this.
+    let mut stdout = std::io::stdout();
+    let _ = stdout
+        .write_all(greeting.as_bytes())
+        .and_then(|()| stdout.flush());
     let options = api::ServerOptions {
         manners: settings.manners(),
         workers: settings.workers(),
@@ -123,18 +121,18 @@ async fn migrate(settings: &Settings, command: MigrateCommand) -> Outcome {
     match command {
         MigrateCommand::Up => {
             database.migrate_up().await?;
-            println!("the schema is up to date");
+            say!("the schema is up to date");
         }
         MigrateCommand::Down { steps } => {
-            println!("reverted {}", database.migrate_down(steps).await?);
+            say!("reverted {}", database.migrate_down(steps).await?);
         }
         MigrateCommand::Status { json } => {
             let steps = database.migration_status().await?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&steps)?);
+                say!("{}", serde_json::to_string_pretty(&steps)?);
             } else {
                 for step in steps {
-                    println!(
+                    say!(
                         "{} {}",
                         if step.applied { "applied" } else { "missing" },
                         step.name
@@ -148,15 +146,26 @@ async fn migrate(settings: &Settings, command: MigrateCommand) -> Outcome {
 
 async fn export(pharos: &Pharos) -> Outcome {
     let mut output = std::io::BufWriter::new(std::io::stdout());
-    pharos
+    let mut failed = None;
+    let exported = pharos
         .export_resources(|resource| {
             let written = serde_json::to_writer(&mut output, &resource.fields)
                 .map_err(std::io::Error::from)
                 .and_then(|()| output.write_all(b"\n"));
-            written.map_err(|error| service::Error::Internal(format!("cannot write: {error}")))
+            written.map_err(|error| {
+                let said = service::Error::Internal(format!("cannot write: {error}"));
+                failed = Some(error);
+                said
+            })
         })
-        .await?;
-    output.flush()?;
+        .await;
+    if let Some(error) = failed {
+        // Dropped, it would try to write again.
+        let _ = output.into_parts();
+        return Err(failure(error));
+    }
+    exported?;
+    output.flush().map_err(failure)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -168,33 +177,34 @@ async fn search(pharos: &Pharos, options: SearchArguments) -> Outcome {
     };
     let reply = pharos.search(&request).await?;
     if options.json {
-        println!("{}", serde_json::to_string(&reply)?);
+        say!("{}", serde_json::to_string(&reply)?);
     } else {
-        print_matches(&reply);
+        print_matches(&reply)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_matches(reply: &SearchReply) {
+fn print_matches(reply: &SearchReply) -> Result<(), Box<dyn Error>> {
     for item in &reply.items {
         let fields = &item.resource.fields;
         let about: Vec<&str> = [&fields.creator, &fields.date]
             .into_iter()
             .filter_map(|text| text.as_deref())
             .collect();
-        println!(
+        say!(
             "{:>8.3}  {}  {}",
             item.score,
             fields.title,
             about.join(", ")
         );
     }
-    println!("{} of {} matches", reply.items.len(), reply.total);
+    say!("{} of {} matches", reply.items.len(), reply.total);
     match &reply.did_you_mean {
-        Some(other) if reply.corrected => println!("these are the matches of: {other}"),
-        Some(other) => println!("did you mean: {other}"),
+        Some(other) if reply.corrected => say!("these are the matches of: {other}"),
+        Some(other) => say!("did you mean: {other}"),
         None => {}
     }
+    Ok(())
 }
 
 async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
@@ -207,7 +217,7 @@ async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
                     role,
                 })
                 .await?;
-            println!("{} {} {}", user.id, user.email, user.role.as_str());
+            say!("{} {} {}", user.id, user.email, user.role.as_str());
         }
         UserCommand::List { json } => {
             let mut cursor = None;
@@ -215,14 +225,14 @@ async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
                 let page = pharos.list_users(Some(200), cursor.as_deref()).await?;
                 for user in page.items {
                     if json {
-                        println!("{}", serde_json::to_string(&user)?);
+                        say!("{}", serde_json::to_string(&user)?);
                     } else {
                         let state = if user.disabled_at.is_some() {
                             " disabled"
                         } else {
                             ""
                         };
-                        println!("{} {} {}{state}", user.id, user.email, user.role.as_str());
+                        say!("{} {} {}{state}", user.id, user.email, user.role.as_str());
                     }
                 }
                 cursor = page.next_cursor;
@@ -266,13 +276,14 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
             };
             let created = pharos.create_key(key).await?;
             if quiet {
-                println!("{}", created.secret);
+                say!("{}", created.secret);
             } else {
-                println!(
+                say!(
                     "{} for {}; the key is not shown again:",
-                    created.key.id, user.email
+                    created.key.id,
+                    user.email
                 );
-                println!("{}", created.secret);
+                say!("{}", created.secret);
             }
         }
         KeyCommand::List { json } => {
@@ -281,16 +292,19 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
                 let page = pharos.list_keys(None, Some(200), cursor.as_deref()).await?;
                 for key in page.items {
                     if json {
-                        println!("{}", serde_json::to_string(&key)?);
+                        say!("{}", serde_json::to_string(&key)?);
                     } else {
                         let state = if key.revoked_at.is_some() {
                             "revoked"
                         } else {
                             "valid"
                         };
-                        println!(
+                        say!(
                             "{} {}… user {} {state} {}",
-                            key.id, key.prefix, key.user_id, key.name
+                            key.id,
+                            key.prefix,
+                            key.user_id,
+                            key.name
                         );
                     }
                 }
@@ -305,7 +319,7 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
                 .parse()
                 .map_err(|_| format!("`{id}` is no id: `pharos key list` shows them"))?;
             let key = pharos.revoke_key(id).await?;
-            println!("{} is revoked", key.id);
+            say!("{} is revoked", key.id);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -314,15 +328,17 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
 async fn index(pharos: &Pharos, command: IndexCommand) -> Outcome {
     match command {
         IndexCommand::Add { path } => match pharos.add_json_index(&path).await? {
-            true => println!("{path} is indexed"),
-            false => println!("{path} was indexed already"),
+            true => say!("{path} is indexed"),
+            false => say!("{path} was indexed already"),
         },
         IndexCommand::List { json } => {
             let paths = pharos.json_indexes().await?;
             if json {
-                println!("{}", serde_json::to_string(&paths)?);
+                say!("{}", serde_json::to_string(&paths)?);
             } else {
-                paths.iter().for_each(|path| println!("{path}"));
+                for path in paths {
+                    say!("{path}");
+                }
             }
         }
         IndexCommand::Drop { path } => {
@@ -331,7 +347,7 @@ async fn index(pharos: &Pharos, command: IndexCommand) -> Outcome {
                     format!("{path} is not declared: `pharos index list` shows what is").into(),
                 );
             }
-            println!("{path} is no longer indexed");
+            say!("{path} is no longer indexed");
         }
     }
     Ok(ExitCode::SUCCESS)

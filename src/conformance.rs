@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::ConformanceArguments;
+use crate::output::say;
 
 /// Compares two libraries; fails when they differ.
 pub fn compare(arguments: &ConformanceArguments) -> Result<ExitCode, Box<dyn Error>> {
@@ -31,10 +32,10 @@ pub fn compare(arguments: &ConformanceArguments) -> Result<ExitCode, Box<dyn Err
         std::fs::write(file, report.to_markdown())
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    println!("{}", report.summary());
+    say!("{}", report.summary());
     if report.difference.is_some() {
-        println!();
-        println!("{}", report.to_markdown());
+        say!("");
+        say!("{}", report.to_markdown());
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

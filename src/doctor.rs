@@ -10,6 +10,7 @@ use service::database::{Database, DatabaseReport};
 use service::random::SystemRandom;
 use service::search::{SearchDrift, search_drift};
 
+use crate::output::say;
 use crate::settings::Settings;
 
 const REINDEX: &str = "run `pharos reindex`";
@@ -67,12 +68,12 @@ pub async fn doctor(settings: &Settings, as_json: bool) -> Result<ExitCode, Box<
             })
             .collect();
         let report = json!({"ok": healthy, "checks": shown});
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         for check in &checks {
             match &check.mend {
-                None => println!("{:<14} {}", check.name, check.detail),
-                Some(mend) => println!("{:<14} {}: {mend}", check.name, check.detail),
+                None => say!("{:<14} {}", check.name, check.detail),
+                Some(mend) => say!("{:<14} {}: {mend}", check.name, check.detail),
             }
         }
     }
@@ -192,16 +193,18 @@ fn operating_checks(report: &DatabaseReport, settings: &Settings) -> Vec<Check> 
     checks
 }
 
-fn search_checks(drift: &SearchDrift) -> [Check; 6] {
+fn search_checks(drift: &SearchDrift) -> Vec<Check> {
     let SearchDrift {
         resources_without_document,
         documents_without_resource,
         documents_of_another_version,
         documents_of_another_analysis,
+        documents_of_other_content,
         documents_indexed_differently,
         stray_index_entries,
+        ref damage,
     } = *drift;
-    [
+    let mut checks = vec![
         Check::counted(
             "unfindable",
             resources_without_document,
@@ -223,6 +226,11 @@ fn search_checks(drift: &SearchDrift) -> [Check; 6] {
             "search documents from the analysis of another version of Pharos",
         ),
         Check::counted(
+            "content",
+            documents_of_other_content,
+            "search documents that do not say what their resource says",
+        ),
+        Check::counted(
             "token_index",
             documents_indexed_differently,
             "documents of which the token index has other tokens",
@@ -232,5 +240,11 @@ fn search_checks(drift: &SearchDrift) -> [Check; 6] {
             stray_index_entries,
             "entries of the token index without a document",
         ),
-    ]
+    ];
+    checks.extend(damage.iter().map(|fault| {
+        let detail = format!("an index is damaged: {fault}");
+        let mend = format!("{REINDEX}, which makes it anew");
+        Check::bad("index_damage", detail, mend)
+    }));
+    checks
 }

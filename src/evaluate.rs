@@ -11,6 +11,7 @@ use service::evaluation::{self, Evaluation};
 use service::random::SystemRandom;
 
 use crate::arguments::EvaluateArguments;
+use crate::output::say;
 use crate::settings::Settings;
 
 /// Measures in a scratch database, which is removed also after an error or Ctrl-C.
@@ -59,9 +60,10 @@ pub async fn evaluate(
         evaluation.rankings.len(),
         evaluation.judged
     );
-    println!(
+    say!(
         "nDCG@10 {:.4} recall@100 {:.4}",
-        evaluation.ndcg_at_10, evaluation.recall_at_100
+        evaluation.ndcg_at_10,
+        evaluation.recall_at_100
     );
     Ok(ExitCode::SUCCESS)
 }

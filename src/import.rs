@@ -13,6 +13,7 @@ use service::codes::CodeImportReport;
 use service::library::{ImportFormat, ImportReport};
 
 use crate::arguments::ImportArguments;
+use crate::output::say;
 
 /// Imports every file in turn. Rejected rows make the exit code 1.
 pub async fn import(
@@ -39,11 +40,15 @@ pub async fn import(
         pharos.database().analyse().await?;
     }
     if options.json {
-        println!("{}", serde_json::to_string(&sum)?);
+        say!("{}", serde_json::to_string(&sum)?);
     } else {
-        println!(
+        say!(
             "read {}, inserted {}, updated {}, unchanged {}, rejected {}",
-            sum.read, sum.inserted, sum.updated, sum.unchanged, sum.rejected
+            sum.read,
+            sum.inserted,
+            sum.updated,
+            sum.unchanged,
+            sum.rejected
         );
     }
     Ok(if sum.rejected == 0 {
@@ -96,11 +101,15 @@ pub async fn import_codes(
         }
     }
     if options.json {
-        println!("{}", serde_json::to_string(&sum)?);
+        say!("{}", serde_json::to_string(&sum)?);
     } else {
-        println!(
+        say!(
             "read {}, inserted {}, updated {}, unchanged {}, rejected {}",
-            sum.read, sum.inserted, sum.updated, sum.unchanged, sum.rejected
+            sum.read,
+            sum.inserted,
+            sum.updated,
+            sum.unchanged,
+            sum.rejected
         );
     }
     Ok(if sum.rejected == 0 {

@@ -6,6 +6,7 @@ mod conformance;
 mod doctor;
 mod evaluate;
 mod import;
+mod output;
 mod reindex;
 mod settings;
 
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::Arguments;
+use crate::output::Closed;
 
 /// Requests allocate many small texts; the system's allocator took a fifth of their time.
 #[global_allocator]
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(commands::run(arguments)) {
         Ok(code) => code,
+        Err(error) if error.is::<Closed>() => ExitCode::from(Closed::EXIT_CODE),
         Err(error) => {
             eprintln!("pharos: {error}");
             ExitCode::FAILURE

@@ -7,6 +7,7 @@ use crate::harness::{Backend, Scratch, pharos_binary};
 
 backend_matrix![
     the_figures_are_those_worked_out_by_hand,
+    judgements_in_the_form_of_trec_are_read,
     files_that_are_wrong_are_named_with_the_line,
 ];
 
@@ -107,6 +108,23 @@ async fn the_figures_are_those_worked_out_by_hand(backend: Backend) {
     );
 }
 
+async fn judgements_in_the_form_of_trec_are_read(backend: Backend) {
+    let (scratch, folder) = (
+        Scratch::empty(backend).await,
+        Scratch::empty(Backend::Sqlite).await,
+    );
+    let folder = folder.folder_of_files();
+    let qrels = "q1 0 w1 1\nq1\t0\te1\t1\nq2  0  k2  1\nq2 0 k1 0\n";
+    collection(folder, CORPUS, QUERIES, qrels);
+    let (output, _) = evaluate(&scratch, folder, &folder.join("run"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "nDCG@10 0.6220 recall@100 0.7500\n"
+    );
+}
+
 async fn files_that_are_wrong_are_named_with_the_line(backend: Backend) {
     let (scratch, folder) = (
         Scratch::empty(backend).await,
@@ -133,7 +151,13 @@ async fn files_that_are_wrong_are_named_with_the_line(backend: Backend) {
             "queries.jsonl:2: the query q1",
         ),
         (CORPUS, "", QRELS, "queries.jsonl has no query"),
-        (CORPUS, QUERIES, "q1\tw1\t1\nq1 w2 1\n", "qrels.tsv:2: "),
+        (CORPUS, QUERIES, "q1\tw1\t1\nq1 w2\n", "qrels.tsv:2: "),
+        (
+            "{\"_id\": \"w 1\"}\n",
+            QUERIES,
+            QRELS,
+            "corpus.jsonl:1: `_id` is \"w 1\": an id with white space",
+        ),
         (
             CORPUS,
             QUERIES,

@@ -14,6 +14,8 @@ backend_matrix![
     users_and_keys_are_made_listed_and_revoked,
     the_schema_is_shown_and_changed,
     a_search_answers_as_the_api_does,
+    a_query_may_begin_with_a_minus,
+    whoever_stops_reading_ends_the_program_quietly,
 ];
 
 struct Program {
@@ -355,6 +357,68 @@ async fn a_search_answers_as_the_api_does(backend: Backend) {
         "{shown}"
     );
     server.kill().await;
+}
+
+async fn a_query_may_begin_with_a_minus(backend: Backend) {
+    let scratch = Scratch::empty(backend).await;
+    let program = Program::on(&scratch);
+    let rows = b"{\"title\": \"Harry the potter\"}\n{\"title\": \"Harry the sailor\"}\n{\"title\": \"Json\"}\n";
+    program.run_with(&["import", "resources", "-"], rows).well();
+    for arguments in [
+        &["search", "-potter harry", "--limit", "5", "--json"][..],
+        &["search", "--json", "--limit", "5", "-potter harry"],
+        &["search", "--json", "--", "-potter harry"],
+    ] {
+        let reply: Json = serde_json::from_str(&program.run(arguments).well()).unwrap();
+        assert_eq!(reply["total"], 1, "{arguments:?}: {reply}");
+        assert_eq!(
+            reply["items"][0]["resource"]["title"], "Harry the sailor",
+            "{arguments:?}"
+        );
+    }
+    let shown = program.run(&["search", "--", "--json"]).well();
+    assert!(shown.ends_with("\n2 of 2 matches\n"), "{shown}");
+    let help = program.run(&["search", "--help"]).well();
+    assert!(help.contains("pharos search -- --json"), "{help}");
+}
+
+async fn whoever_stops_reading_ends_the_program_quietly(backend: Backend) {
+    let scratch = Scratch::empty(backend).await;
+    let program = Program::on(&scratch);
+    program
+        .run_with(
+            &["import", "resources", "-"],
+            b"{\"title\": \"Lamps of the sea\"}\n",
+        )
+        .well();
+    program.run(&["user", "create", "a@example.org"]).well();
+    program.run(&["key", "create", "a@example.org"]).well();
+    for arguments in [
+        &["search", "lamp", "--json"][..],
+        &["search", "lamp"],
+        &["export", "resources"],
+        &["doctor"],
+        &["migrate", "status", "--json"],
+        &["user", "list"],
+        &["key", "list", "--json"],
+        &["reindex"],
+        &["openapi"],
+    ] {
+        let mut child = program
+            .command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let said = Said::from(child.wait_with_output().unwrap());
+        assert_eq!(
+            (said.code, said.errors.as_str()),
+            (141, ""),
+            "{arguments:?}"
+        );
+    }
 }
 
 #[test]

@@ -338,6 +338,25 @@ pub async fn drop_json_lookup(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     Ok(())
 }
 
+/// Shows the entries of SQLite's token index, a row for each token of each document: FTS5's own view, which takes no room.
+pub async fn create_search_terms(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => Ok(()),
+        Dialect::Sqlite => {
+            let create =
+                "CREATE VIRTUAL TABLE search_terms USING fts5vocab(search_index, instance)";
+            run(manager, create).await
+        }
+    }
+}
+
+pub async fn drop_search_terms(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    match Dialect::of(manager)? {
+        Dialect::Postgres => Ok(()),
+        Dialect::Sqlite => run(manager, "DROP TABLE search_terms").await,
+    }
+}
+
 /// How SQLite's token indexes merge their segments.
 pub async fn set_token_merges(
     manager: &SchemaManager<'_>,

@@ -4,6 +4,8 @@
 
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
+pub use m20261120_000017_token_merges::TOKEN_MERGES;
+
 mod dialect;
 mod m20261120_000001_accounts;
 mod m20261120_000002_resources;
@@ -22,6 +24,7 @@ mod m20261120_000017_token_merges;
 mod m20261128_000018_lighter_creates;
 mod m20261128_000019_makers_at_commit;
 mod m20261128_000020_pending_documents;
+mod m20261128_000021_search_terms;
 mod table_parts;
 
 pub struct Migrator;
@@ -46,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000018_lighter_creates::Migration),
             Box::new(m20261128_000019_makers_at_commit::Migration),
             Box::new(m20261128_000020_pending_documents::Migration),
+            Box::new(m20261128_000021_search_terms::Migration),
         ]
     }
 }

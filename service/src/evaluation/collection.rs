@@ -104,13 +104,18 @@ fn read_judgements(path: &Path) -> Result<HashMap<String, HashMap<String, u32>>,
         if line.trim().is_empty() {
             continue;
         }
-        let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
-        let [query, document, score] = cells[..] else {
-            let found = cells.len();
-            let reason = format!(
-                "query-id, corpus-id and score, parted by tabs, were expected, not {found} columns"
-            );
-            return Err(malformed(path, number, reason));
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let (query, document, score) = match cells[..] {
+            // TREC's form: the second column says nothing.
+            [query, _, document, score] | [query, document, score] => (query, document, score),
+            _ => {
+                let found = cells.len();
+                let reason = format!(
+                    "query, document and judgement, or query, 0, document and judgement, were expected, \
+                     not {found} columns"
+                );
+                return Err(malformed(path, number, reason));
+            }
         };
         match score.parse::<i64>() {
             Ok(score) if score > 0 => {
@@ -246,6 +251,10 @@ fn object(line: &str) -> Result<Option<Map<String, Json>>, String> {
 
 fn id(row: &Map<String, Json>) -> Result<String, String> {
     match row.get(ID) {
+        Some(Json::String(id)) if id.trim().contains(char::is_whitespace) => Err(format!(
+            "`{ID}` is \"{}\": an id with white space cannot stand in qrels.tsv or in a run file",
+            id.trim()
+        )),
         Some(Json::String(id)) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
         Some(Json::Number(id)) => Ok(id.to_string()),
         _ => Err(format!("`{ID}` is missing or no text")),

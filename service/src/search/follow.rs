@@ -210,7 +210,8 @@ pub(super) fn follower<D: Derived>(
     })
 }
 
-const TEXTS: [&str; 10] = [
+/// The searched texts of a resource.
+pub(super) const TEXTS: [&str; 10] = [
     "title",
     "subject",
     "creator",
@@ -249,24 +250,25 @@ fn receive<R: Receiver>(receiver: &mut R, row: &Row<'_>) -> Result<(), DatabaseE
         Change::Written(id, state) => receiver.write(Written {
             id,
             state,
-            fields: fields(row)?,
+            fields: texts(row, FIRST)?,
         }),
     }
     Ok(())
 }
 
-fn fields(row: &Row<'_>) -> Result<ResourceFields, DatabaseError> {
+/// A resource with its texts alone, read from the columns of [`TEXTS`].
+pub(super) fn texts(row: &Row<'_>, first: usize) -> Result<ResourceFields, DatabaseError> {
     Ok(ResourceFields {
-        title: row.get(FIRST)?,
-        subject: row.get(FIRST + 1)?,
-        creator: row.get(FIRST + 2)?,
-        description: row.get(FIRST + 3)?,
-        publisher: row.get(FIRST + 4)?,
-        contributor: row.get(FIRST + 5)?,
-        identifier: row.get(FIRST + 6)?,
-        source: row.get(FIRST + 7)?,
-        coverage: row.get(FIRST + 8)?,
-        classification_code: row.get(FIRST + 9)?,
+        title: row.get(first)?,
+        subject: row.get(first + 1)?,
+        creator: row.get(first + 2)?,
+        description: row.get(first + 3)?,
+        publisher: row.get(first + 4)?,
+        contributor: row.get(first + 5)?,
+        identifier: row.get(first + 6)?,
+        source: row.get(first + 7)?,
+        coverage: row.get(first + 8)?,
+        classification_code: row.get(first + 9)?,
         ..ResourceFields::default()
     })
 }

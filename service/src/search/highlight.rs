@@ -1,13 +1,21 @@
 //! Snippets: the words that matched, marked as they stand in the text, around the place where most of them are.
 
+use std::collections::HashMap;
+
+use unicode_segmentation::UnicodeSegmentation;
 use uuid::Uuid;
 
+use super::analysis::Analyser;
 use super::document::{FIELDS, Field, LIST_SEPARATOR, Place, field_text};
 use super::known_places::places;
 use crate::library::ResourceFields;
 
-/// Bytes of a snippet, roughly; it begins and ends with a whole word.
+/// Bytes of a snippet, roughly; it begins and ends with a whole word, where the text has spaces.
 const SNIPPET: usize = 240;
+/// Bytes before the first mark at most.
+const BEFORE: usize = SNIPPET / 4;
+/// How much longer a snippet may be, so that it ends with a whole word.
+const OVERHANG: usize = SNIPPET / 4;
 
 /// Marks the matched positions in each field that has any: field name and HTML. Only those fields are cut into words
 /// again; `matched` ascends.
@@ -34,7 +42,8 @@ pub fn highlights(
             continue;
         }
         let text = texts.join(LIST_SEPARATOR);
-        if let Some(html) = mark(&text, &own, field == Field::Title) {
+        let language = fields.language.as_deref();
+        if let Some(html) = mark(&text, &own, field == Field::Title, language) {
             result.push((field.name(), html));
         }
     }
@@ -42,26 +51,28 @@ pub fn highlights(
 }
 
 /// The text, or the densest part of it, escaped and with `<mark>` around the places.
-fn mark(text: &str, places: &[Place], whole: bool) -> Option<String> {
+fn mark(text: &str, places: &[Place], whole: bool, language: Option<&str>) -> Option<String> {
     let (from, to) = if whole || text.len() <= SNIPPET {
         (0, text.len())
     } else {
-        window(text, places)
+        window(text, places, &numbers(text, places, language))
     };
-    let mut html = String::with_capacity(to - from + 16 * places.len());
+    let mut html = String::with_capacity(2 * (to - from));
     if from > 0 {
         html.push_str("… ");
     }
     let mut at = from;
-    for place in joined(places)
-        .iter()
-        .filter(|place| place.start >= from && place.end <= to)
-    {
-        escape(text.get(at..place.start)?, &mut html);
+    for place in joined(places) {
+        // A word may be longer than the snippet.
+        let (start, end) = (place.start.max(from), place.end.min(to));
+        if start >= end {
+            continue;
+        }
+        escape(text.get(at..start)?, &mut html);
         html.push_str("<mark>");
-        escape(text.get(place.start..place.end)?, &mut html);
+        escape(text.get(start..end)?, &mut html);
         html.push_str("</mark>");
-        at = place.end;
+        at = end;
     }
     escape(text.get(at..to)?, &mut html);
     if to < text.len() {
@@ -82,40 +93,87 @@ fn joined(places: &[Place]) -> Vec<Place> {
     joined
 }
 
-/// The stretch of about [`SNIPPET`] bytes with the most matches, the first of those with as many.
-fn window(text: &str, places: &[Place]) -> (usize, usize) {
-    let mut best = (0, 0);
-    for (index, place) in places.iter().enumerate() {
-        let inside = places[index..]
-            .iter()
-            .take_while(|other| other.end <= place.start + SNIPPET * 3 / 4)
-            .count();
-        if inside > best.1 {
-            best = (index, inside);
-        }
-    }
-    let first = places[best.0].start;
-    let from = text[..first]
-        .char_indices()
-        .rev()
-        .take_while(|(index, _)| first - index <= SNIPPET / 4)
-        .filter(|(_, character)| character.is_whitespace())
-        .last()
-        .map_or(
-            if first <= SNIPPET / 4 { 0 } else { first },
-            |(index, character)| {
-                if first <= SNIPPET / 4 {
-                    0
-                } else {
-                    index + character.len_utf8()
+/// A number for the word at each place: words with one stem have the same.
+fn numbers(text: &str, places: &[Place], language: Option<&str>) -> Vec<usize> {
+    let analyser = Analyser::for_language(language);
+    let (mut by_spelling, mut by_stem) = (HashMap::new(), HashMap::new());
+    let number = |place: &Place| {
+        let spelling = text.get(place.start..place.end).unwrap_or_default();
+        *by_spelling.entry(spelling).or_insert_with(|| {
+            let mut stem = None;
+            analyser.words(spelling, |word| {
+                if stem.is_none() {
+                    stem = word.terms.last().cloned();
                 }
-            },
-        );
-    let to = text[first..]
+            });
+            let next = by_stem.len();
+            *by_stem.entry(stem).or_insert(next)
+        })
+    };
+    places.iter().map(number).collect()
+}
+
+/// The stretch of about [`SNIPPET`] bytes with the most different words, of those the one with the most matches, and of
+/// those the first.
+fn window(text: &str, places: &[Place], numbers: &[usize]) -> (usize, usize) {
+    let mut inside = vec![0_usize; places.len()];
+    let (mut best, mut first) = ((0, 0), 0);
+    let (mut different, mut end) = (0, 0);
+    for (index, place) in places.iter().enumerate() {
+        while let Some(other) = places.get(end)
+            && (other.end <= place.start + SNIPPET - BEFORE || end == index)
+        {
+            different += usize::from(inside[numbers[end]] == 0);
+            inside[numbers[end]] += 1;
+            end += 1;
+        }
+        if (different, end - index) > best {
+            best = (different, end - index);
+            first = place.start;
+        }
+        inside[numbers[index]] -= 1;
+        different -= usize::from(inside[numbers[index]] == 0);
+    }
+    let from = beginning(text, first);
+    (from, ending(text, from))
+}
+
+/// Where a snippet begins whose first mark is at `first`: behind a space, unless that is too near or not there.
+fn beginning(text: &str, first: usize) -> usize {
+    let earliest = first.saturating_sub(BEFORE);
+    if earliest == 0 {
+        return 0;
+    }
+    let earliest = text.ceil_char_boundary(earliest);
+    let before = &text[earliest..first];
+    let space = before
         .char_indices()
-        .find(|(index, character)| first + index >= from + SNIPPET && character.is_whitespace())
-        .map_or(text.len(), |(index, _)| first + index);
-    (from, to)
+        .find(|(_, character)| character.is_whitespace())
+        .map(|(index, character)| index + character.len_utf8())
+        .filter(|index| *index <= BEFORE / 2);
+    // The first grapheme may be the rest of one.
+    let grapheme = before.grapheme_indices(true).nth(1).map(|(index, _)| index);
+    earliest + space.or(grapheme).unwrap_or(before.len())
+}
+
+/// Where a snippet ends that begins at `from`: before a space, unless that is too far away.
+fn ending(text: &str, from: usize) -> usize {
+    let least = text.ceil_char_boundary(from.saturating_add(SNIPPET));
+    let most = text.ceil_char_boundary(least.saturating_add(OVERHANG));
+    if most == text.len() {
+        return most;
+    }
+    let space = text[least..most]
+        .char_indices()
+        .find(|(_, character)| character.is_whitespace())
+        .map(|(index, _)| least + index);
+    let grapheme = || {
+        text[from..most]
+            .grapheme_indices(true)
+            .map(|(index, _)| from + index)
+            .find(|index| *index >= least)
+    };
+    space.or_else(grapheme).unwrap_or(least)
 }
 
 fn escape(text: &str, html: &mut String) {
@@ -138,6 +196,67 @@ fn escape(text: &str, html: &mut String) {
 mod tests {
     use super::*;
 
+    /// What a snippet shows, without marks and dots.
+    fn shown(html: &str) -> String {
+        let html = html.strip_prefix("… ").unwrap_or(html);
+        let html = html.strip_suffix(" …").unwrap_or(html);
+        let mut text = html.replace("<mark>", "").replace("</mark>", "");
+        assert!(!text.contains(['<', '>', '"', '\'']), "{html}");
+        for (escaped, character) in [
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&quot;", "\""),
+            ("&#39;", "'"),
+            ("&amp;", "&"),
+        ] {
+            text = text.replace(escaped, character);
+        }
+        text
+    }
+
+    #[test]
+    fn whatever_the_text_a_snippet_is_a_short_part_of_it_with_a_mark() {
+        const PIECES: [&str; 12] = [
+            "word ",
+            "図書館",
+            "<&>'\"",
+            " ",
+            "é",
+            "e\u{301}\u{302}",
+            "👩‍👩‍👧",
+            "longer",
+            "\n",
+            "ก็",
+            "한국",
+            ". ",
+        ];
+        let mut state = 1_u32;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % below
+        };
+        for round in 0..400 {
+            let kinds = 1 + next(PIECES.len());
+            let text: String = (0..next(400)).map(|_| PIECES[next(kinds)]).collect();
+            let places = super::super::document::text_places(&[&text], 0);
+            let every = 1 + next(20);
+            let own: Vec<Place> = places.into_iter().step_by(every).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let html = mark(&text, &own, false, None).unwrap();
+            let shown = shown(&html);
+            assert!(text.contains(&shown), "{round}: {html}");
+            assert!(
+                shown.len() <= SNIPPET + BEFORE + OVERHANG,
+                "{round}: {html}"
+            );
+            let (begun, ended) = (html.matches("<mark>"), html.matches("</mark>"));
+            let begun = begun.count();
+            assert!(begun > 0 && begun == ended.count(), "{round}: {html}");
+        }
+    }
+
     #[test]
     fn a_long_text_is_cut_around_the_densest_match_and_escaped() {
         let text = format!(
@@ -151,7 +270,7 @@ mod tests {
             start,
             end: start + 4,
         });
-        let html = mark(&text, &places, false).unwrap();
+        let html = mark(&text, &places, false, None).unwrap();
         assert!(
             html.contains("&lt;<mark>rust</mark>&gt; &amp; <mark>rust</mark> tail"),
             "{html}"

@@ -14,6 +14,7 @@ mod feedback;
 mod folding;
 mod follow;
 mod formula;
+mod fts5;
 mod highlight;
 mod known_places;
 mod known_words;
@@ -35,11 +36,13 @@ mod stems;
 mod stop_words;
 mod suggest;
 mod syntax;
+mod token_sum;
 mod vocabulary;
 mod walks;
 mod words;
 mod workspace;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -60,12 +63,14 @@ pub use self::query::{Atom, Clause, MatchMode, Occurs, Part, Query, parse};
 pub use self::rebuild::RebuildReport;
 pub use self::service::{FacetCount, SearchItem, SearchReply, SearchRequest};
 pub use self::suggest::Suggestions;
+pub use self::token_sum::TokenSum;
 
 pub(crate) use self::matches::{KnownMatches, MatchStamps, stamper};
 pub(crate) use self::memory::{MemoryIndex, follower};
 pub(crate) use self::words::Words;
 
 use crate::database::{ColumnType, Database, DatabaseError, Row, Transaction};
+use crate::error::Error;
 use crate::library::ResourceFields;
 
 pub(crate) const KIND_RESOURCE: &str = "resource";
@@ -156,14 +161,38 @@ pub trait FullTextSearch: Send + Sync {
         before: i64,
     ) -> Result<(), DbErr>;
 
-    /// A SELECT of every document: its resource, its terms and what [`Self::indexed_tokens`] reads.
-    fn select_indexed(&self) -> &'static str;
+    /// What is wrong with the index itself, so that it has to be made anew: a line for each fault. Nothing where the
+    /// database knows no such faults.
+    async fn damage(&self, database: &Database) -> Result<Vec<String>, DatabaseError>;
 
-    /// How many tokens of a document are in the index, from the third column of [`Self::select_indexed`].
-    fn indexed_tokens(&self, row: &Row<'_>) -> Result<u64, DatabaseError>;
+    /// Makes the indexes that are damaged anew, empty; returns how many.
+    async fn replace_damaged(&self, database: &Database) -> Result<u64, Error>;
+
+    /// Reads the whole index, where it is no part of the documents.
+    async fn read_index(&self, database: &Database) -> Result<IndexedTokens, DatabaseError>;
+
+    /// The SQL expression, over the documents as `d`, of what [`Self::indexed_tokens`] reads.
+    fn indexed_column(&self) -> &'static str;
+
+    /// The tokens that the index has of the document of a row; `None` where that cannot be said, because the document
+    /// was written since the index was read.
+    fn indexed_tokens(
+        &self,
+        row: &Row<'_>,
+        column: usize,
+        changed: i64,
+        index: &IndexedTokens,
+    ) -> Result<Option<TokenSum>, DatabaseError>;
 
     /// How entries of the index that belong to no document are found; `None` where the index is a part of the document.
     fn stray_entries(&self) -> Option<StrayEntries>;
+}
+
+/// What a token index has of each document, and the last change that it was read after.
+#[derive(Debug, Default)]
+pub struct IndexedTokens {
+    documents: HashMap<i64, TokenSum>,
+    reach: i64,
 }
 
 /// Statements about entries of a token index that belong to no document.

@@ -9,6 +9,7 @@
 use super::document::{FIELDS, GAP, Zone};
 use super::formula::{Frequency, Lengths};
 use super::stems::unmarked;
+use super::token_sum::{TokenSum, token_hash};
 
 const MOST_SHARED: usize = 7;
 const MOST_FURTHER: usize = 15;
@@ -100,8 +101,8 @@ impl<'d> Terms<'d> {
         })
     }
 
-    /// How many tokens the index has of a document with these terms; see [`super::occurrences::Occurrences::pack`].
-    pub fn count_tokens(packed: &[u8]) -> u64 {
+    /// The tokens that the index has of a document with these terms; see [`super::occurrences::Occurrences::pack`].
+    pub fn tokens(packed: &[u8]) -> TokenSum {
         let mut found: Vec<Vec<u8>> = Vec::new();
         if let Some(terms) = Terms::new(packed) {
             terms.each(|term, _| {
@@ -114,10 +115,13 @@ impl<'d> Terms<'d> {
                 .binary_search_by(|term| term.as_slice().cmp(stem))
                 .is_ok()
         };
-        let tokens = found
-            .iter()
-            .filter(|term| !unmarked(term).is_some_and(&is_term));
-        tokens.count() as u64
+        let mut tokens = TokenSum::default();
+        for term in &found {
+            if !unmarked(term).is_some_and(&is_term) {
+                tokens.add(token_hash(term));
+            }
+        }
+        tokens
     }
 
     /// Words in the head and in the body; of a list each further entry counts [`GAP`] more.

@@ -6,10 +6,13 @@ use uuid::Uuid;
 
 use super::candidates::TokenQuery;
 use super::document::Document;
-use super::{COLUMNS, DOCUMENTS, FullTextSearch, StrayEntries, row, update};
-use crate::database::{
-    BulkInsert, ColumnType, DatabaseError, Form, Row, Transaction, token_vector,
+use super::{
+    COLUMNS, DOCUMENTS, FullTextSearch, IndexedTokens, StrayEntries, TokenSum, row, update,
 };
+use crate::database::{
+    BulkInsert, ColumnType, Database, DatabaseError, Form, Row, Transaction, token_vector,
+};
+use crate::error::Error;
 
 /// The writing transaction's number.
 const NEXT_CHANGE: &str = "pg_current_xact_id()::text::bigint";
@@ -98,13 +101,31 @@ impl FullTextSearch for PostgresSearch {
         transaction.execute(&update).await.map(|_| ())
     }
 
-    fn select_indexed(&self) -> &'static str {
-        "SELECT resource_id, terms, length(tokens)::bigint FROM search_documents"
+    async fn damage(&self, _: &Database) -> Result<Vec<String>, DatabaseError> {
+        Ok(Vec::new())
     }
 
-    fn indexed_tokens(&self, row: &Row<'_>) -> Result<u64, DatabaseError> {
-        let tokens: i64 = row.get(2)?;
-        Ok(u64::try_from(tokens).unwrap_or(0))
+    async fn replace_damaged(&self, _: &Database) -> Result<u64, Error> {
+        Ok(0)
+    }
+
+    async fn read_index(&self, _: &Database) -> Result<IndexedTokens, DatabaseError> {
+        Ok(IndexedTokens::default())
+    }
+
+    fn indexed_column(&self) -> &'static str {
+        "array_to_string(tsvector_to_array(d.tokens), ' ')"
+    }
+
+    fn indexed_tokens(
+        &self,
+        row: &Row<'_>,
+        column: usize,
+        _: i64,
+        _: &IndexedTokens,
+    ) -> Result<Option<TokenSum>, DatabaseError> {
+        let tokens: String = row.get(column)?;
+        Ok(Some(TokenSum::of_text(&tokens)))
     }
 
     fn stray_entries(&self) -> Option<StrayEntries> {

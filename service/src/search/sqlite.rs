@@ -1,13 +1,22 @@
 //! The token index on SQLite: an FTS5 table without content, its rowid the document's number.
 
+use std::collections::HashMap;
+
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
 use super::candidates::TokenQuery;
 use super::document::{Document, analyse};
-use super::{COLUMNS, DOCUMENTS, FullTextSearch, StrayEntries, row, update};
-use crate::database::{BulkInsert, DatabaseError, Deferral, DeferredRow, Form, Row, Transaction};
+use super::fts5::{INDEXES, damage_of, make_anew};
+use super::token_sum::token_hash;
+use super::{
+    COLUMNS, DOCUMENTS, FullTextSearch, IndexedTokens, StrayEntries, TokenSum, row, update,
+};
+use crate::database::{
+    BulkInsert, Database, DatabaseError, Deferral, DeferredRow, Form, Row, Transaction,
+};
+use crate::error::Error;
 use crate::json;
 use crate::library::ResourceFields;
 
@@ -144,14 +153,57 @@ impl FullTextSearch for SqliteSearch {
         index_document(transaction, id, document, before).await
     }
 
-    fn select_indexed(&self) -> &'static str {
-        "SELECT d.resource_id, d.terms, s.sz FROM search_documents d \
-         LEFT JOIN search_index_docsize s ON s.id = d.doc"
+    async fn damage(&self, database: &Database) -> Result<Vec<String>, DatabaseError> {
+        let mut damage = Vec::new();
+        for index in INDEXES {
+            damage.extend(damage_of(database, index).await?);
+        }
+        Ok(damage)
     }
 
-    fn indexed_tokens(&self, row: &Row<'_>) -> Result<u64, DatabaseError> {
-        let size: Option<Vec<u8>> = row.get(2)?;
-        Ok(size.map_or(0, |size| read_varint(&size)))
+    async fn replace_damaged(&self, database: &Database) -> Result<u64, Error> {
+        let mut replaced = 0;
+        for index in INDEXES {
+            let Some(damage) = damage_of(database, index).await? else {
+                continue;
+            };
+            tracing::warn!(damage, "the index is made anew");
+            make_anew(database, index).await?;
+            replaced += 1;
+        }
+        Ok(replaced)
+    }
+
+    async fn read_index(&self, database: &Database) -> Result<IndexedTokens, DatabaseError> {
+        let last = database.statement("SELECT last FROM search_changes", []);
+        let reach = database.fetch_one(last).await?.unwrap_or(0);
+        let entries = database.statement("SELECT doc, term FROM search_terms", []);
+        let read = database
+            .fold(entries, |read: &mut Entries, row| {
+                let document = row.get(0)?;
+                row.bytes(1, |term| read.add(document, term))
+            })
+            .await?;
+        Ok(IndexedTokens {
+            documents: read.documents,
+            reach,
+        })
+    }
+
+    fn indexed_column(&self) -> &'static str {
+        "d.doc"
+    }
+
+    fn indexed_tokens(
+        &self,
+        row: &Row<'_>,
+        column: usize,
+        changed: i64,
+        index: &IndexedTokens,
+    ) -> Result<Option<TokenSum>, DatabaseError> {
+        let document: i64 = row.get(column)?;
+        let indexed = index.documents.get(&document).copied();
+        Ok((changed <= index.reach).then_some(indexed.unwrap_or_default()))
     }
 
     fn stray_entries(&self) -> Option<StrayEntries> {
@@ -164,16 +216,23 @@ impl FullTextSearch for SqliteSearch {
     }
 }
 
-/// A number as SQLite's record format and FTS5 write it: 7 bits a byte, the highest first.
-fn read_varint(bytes: &[u8]) -> u64 {
-    let mut number = 0;
-    for byte in bytes.iter().take(8) {
-        number = number << 7 | u64::from(byte & 0x7f);
-        if byte & 0x80 == 0 {
-            break;
+/// The entries of the index as they are read, ordered by term.
+#[derive(Default)]
+struct Entries {
+    documents: HashMap<i64, TokenSum>,
+    term: Vec<u8>,
+    hash: u64,
+}
+
+impl Entries {
+    fn add(&mut self, document: i64, term: &[u8]) {
+        if self.term != term {
+            self.term.clear();
+            self.term.extend_from_slice(term);
+            self.hash = token_hash(term);
         }
+        self.documents.entry(document).or_default().add(self.hash);
     }
-    number
 }
 
 /// Adds a document to the token indexes when the group ends, if it is there then; and takes it off the list of those that
