@@ -48,10 +48,11 @@ pub struct SearchReply {
     pub facets: serde_json::Map<String, Json>,
     /// The query as it was understood.
     pub query: Query,
-    /// The query with each word that no document has replaced by the library's nearest one, where there is one.
+    /// The query with the words that no document has replaced by near ones of the library, where there are some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub did_you_mean: Option<String>,
-    /// Whether these are the matches of `did_you_mean`, because the query itself matched nothing, or by whole values alone.
+    /// Whether these are the matches of `did_you_mean`: because the query itself matches nothing, or by stop words and
+    /// whole values alone, or because a document has more of its words than any has of the query's.
     pub corrected: bool,
     pub next_cursor: Option<String>,
 }
@@ -109,21 +110,24 @@ impl Pharos {
         let mut page = self
             .find_page(&query, request, after.as_ref(), limit)
             .await?;
-        let mut correction = self.correction(&request.q, &query, &languages).await?;
-        let mut instead = None;
-        if let Some(meant) = &correction
-            && (page.best.total == 0 || meant.nothing_known)
-        {
-            let mut other = parse(&meant.text, request.mode, &languages);
-            self.complete_prefixes(&mut other).await?;
-            let found = self
-                .find_page(&other, request, after.as_ref(), limit)
-                .await?;
-            if found.best.total > 0 {
-                page = found;
-                instead = Some(other);
+        let correction = self.correction(&request.q, &query, &languages).await?;
+        let (mut did_you_mean, mut instead) = (None, None);
+        if let Some(mut meant) = correction {
+            if page.best.total > 0 && !meant.is_better {
+                did_you_mean = Some(meant.texts.swap_remove(0));
             } else {
-                correction = None;
+                for text in meant.texts {
+                    let mut other = parse(&text, request.mode, &languages);
+                    self.complete_prefixes(&mut other).await?;
+                    let found = self
+                        .find_page(&other, request, after.as_ref(), limit)
+                        .await?;
+                    if found.best.total > 0 {
+                        page = found;
+                        (did_you_mean, instead) = (Some(text), Some(other));
+                        break;
+                    }
+                }
             }
         }
         let marked = instead.as_ref().unwrap_or(&query);
@@ -140,7 +144,7 @@ impl Pharos {
             facets: page.facets,
             corrected: instead.is_some(),
             query,
-            did_you_mean: correction.map(|correction| correction.text),
+            did_you_mean,
             next_cursor,
         })
     }

@@ -1,5 +1,6 @@
 //! The words of the library as people write them, for corrections of mistyped ones.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
@@ -9,12 +10,15 @@ use super::analysis::segments;
 use super::document::{FIELDS, field_text};
 use super::folding::{fold, spelling};
 use super::follow::Derived;
+use super::mistakes::Mistakes;
 use crate::library::ResourceFields;
 
 /// Bytes of a word at most that is offered as a correction.
 const LONGEST_WORD: usize = 128;
 /// Letters of a word at least that is offered as a correction.
 const FEWEST_LETTERS: usize = 3;
+/// Words at most that one mistyped word may have been meant to be.
+pub(super) const MOST_CANDIDATES: usize = 8;
 
 /// How many letters of a word may be wrong: none below 4 letters, 1 below 8, else 2.
 pub(super) fn most_errors(letters: usize) -> usize {
@@ -45,6 +49,14 @@ struct Entry {
     spelling: Box<str>,
     resources: u32,
     last_added: u64,
+}
+
+/// A word that a mistyped one may have been meant to be.
+pub(super) struct Candidate {
+    /// As it is shown.
+    pub spelling: String,
+    pub folded: String,
+    pub mistakes: Mistakes,
 }
 
 impl Derived for Vocabulary {
@@ -136,34 +148,53 @@ impl Vocabulary {
         }
     }
 
-    /// The best correction of a folded word: the fewest errors (Damerau-Levenshtein, neighbours changed places are
-    /// one), then the most resources, then the order of code points. `None` when there is none, or the word is known.
-    pub(super) fn correction(&self, folded: &str) -> Option<String> {
+    /// The words that a folded one may have been meant to be: those with the likeliest mistakes first, which are the
+    /// fewest; then the most resources, then the order of code points. None when the word is known.
+    pub(super) fn candidates(&self, folded: &str) -> Vec<Candidate> {
         let letters: Vec<char> = folded.chars().collect();
         let most = most_errors(letters.len());
         if most == 0 || !is_plain(folded) {
-            return None;
+            return Vec::new();
         }
-        let mut best: Option<(usize, &Entry)> = None;
+        let mut found = Vec::new();
         let mut known = false;
-        self.near(&letters, most, |errors, number| {
-            let entry = &self.words[number as usize];
+        self.near(&letters, most, |errors, word, number| {
             known |= errors == 0;
-            let better = best.is_none_or(|(fewest, other)| {
-                (errors, other.resources, &entry.spelling)
-                    < (fewest, entry.resources, &other.spelling)
-            });
-            if better {
-                best = Some((errors, entry));
-            }
+            let word_letters: Vec<char> = word.chars().collect();
+            let mistakes = Mistakes::between(&letters, &word_letters);
+            let entry = &self.words[number as usize];
+            found.push((mistakes, Reverse(entry.resources), &entry.spelling, word));
         });
-        best.filter(|_| !known)
-            .map(|(_, entry)| entry.spelling.to_string())
+        if known {
+            return Vec::new();
+        }
+        found.sort_unstable();
+        let mut candidates: Vec<Candidate> = Vec::with_capacity(MOST_CANDIDATES);
+        for (mistakes, _, spelling, folded) in found {
+            // Of words that differ in accents alone, one.
+            if candidates.iter().any(|other| *other.folded == *folded) {
+                continue;
+            }
+            candidates.push(Candidate {
+                spelling: spelling.to_string(),
+                folded: folded.to_owned(),
+                mistakes,
+            });
+            if candidates.len() == MOST_CANDIDATES {
+                break;
+            }
+        }
+        candidates
     }
 
     /// Calls `each` for every word at most so many errors away: a walk over the sorted words in which those with one
     /// beginning share the work, and are left out together when the beginning alone is too far away.
-    fn near(&self, letters: &[char], most: usize, mut each: impl FnMut(usize, u32)) {
+    fn near<'v>(
+        &'v self,
+        letters: &[char],
+        most: usize,
+        mut each: impl FnMut(usize, &'v str, u32),
+    ) {
         let mut beginning = Beginning::new(letters);
         let mut words = self.folded.range::<(Box<str>, u32), _>(..);
         'words: while let Some((word, number)) = words.next() {
@@ -181,7 +212,7 @@ impl Vocabulary {
             }
             let errors = beginning.errors();
             if errors <= most {
-                each(errors, *number);
+                each(errors, word, *number);
             }
         }
     }
@@ -295,6 +326,11 @@ mod tests {
         }
     }
 
+    fn first(vocabulary: &Vocabulary, folded: &str) -> Option<String> {
+        let candidates = vocabulary.candidates(folded).into_iter();
+        candidates.map(|candidate| candidate.spelling).next()
+    }
+
     /// The definition, without anything shared or left out.
     fn distance(one: &[char], other: &[char]) -> usize {
         let mut beginning = Beginning::new(one);
@@ -347,7 +383,9 @@ mod tests {
             let wanted: Vec<char> = fold(&word()).chars().collect();
             for most in [1, 2] {
                 let mut found = Vec::new();
-                vocabulary.near(&wanted, most, |errors, number| found.push((number, errors)));
+                vocabulary.near(&wanted, most, |errors, _, number| {
+                    found.push((number, errors));
+                });
                 found.sort_unstable();
                 let mut expected: Vec<(u32, usize)> = vocabulary
                     .folded
@@ -380,7 +418,7 @@ mod tests {
             "1984",
             "windowing",
         ]);
-        let correction = |word: &str| vocabulary.correction(&fold(word));
+        let correction = |word: &str| first(&vocabulary, &fold(word));
         assert_eq!(correction("databsae").as_deref(), Some("database"));
         assert_eq!(correction("databsaes").as_deref(), Some("databases"));
         assert_eq!(correction("frand").as_deref(), Some("brand"));
@@ -395,10 +433,10 @@ mod tests {
     fn what_is_taken_out_is_offered_no_more() {
         let mut vocabulary = vocabulary(&["lantern", "lantern beacon"]);
         let gone = vocabulary.add(Uuid::nil(), &titled("Beakon lantern"));
-        assert_eq!(vocabulary.correction("beakom").as_deref(), Some("beakon"));
+        assert_eq!(first(&vocabulary, "beakom").as_deref(), Some("beakon"));
         vocabulary.take_out(Uuid::nil(), gone);
-        assert_eq!(vocabulary.correction("beakom"), None);
-        assert_eq!(vocabulary.correction("beacom").as_deref(), Some("beacon"));
+        assert_eq!(first(&vocabulary, "beakom"), None);
+        assert_eq!(first(&vocabulary, "beacom").as_deref(), Some("beacon"));
         assert_eq!(vocabulary.words.len(), 3);
         vocabulary.add(Uuid::nil(), &titled("harbour"));
         assert_eq!(vocabulary.words.len(), 3);
