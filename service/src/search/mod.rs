@@ -4,6 +4,7 @@
 //! the packed document by the same code on both databases, so that the answers are equal by construction.
 
 mod analysis;
+mod beginning;
 mod candidates;
 mod completions;
 mod correction;
