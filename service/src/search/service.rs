@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::candidates::Candidates;
+use super::correction::Correction;
 use super::document::{Facet, read_facets};
 use super::highlight::highlights;
 use super::memory::BestHits;
@@ -82,6 +83,14 @@ struct PageOfHits {
     facets: serde_json::Map<String, Json>,
 }
 
+/// What answers a query.
+struct Answer {
+    page: PageOfHits,
+    did_you_mean: Option<String>,
+    /// The correction whose matches these are.
+    instead: Option<Query>,
+}
+
 #[derive(Default)]
 struct Matches {
     collector: Option<Collector>,
@@ -107,29 +116,21 @@ impl Pharos {
         let languages = self.memory.languages();
         let mut query = parse(&request.q, request.mode, &languages);
         self.complete_prefixes(&mut query).await?;
-        let mut page = self
-            .find_page(&query, request, after.as_ref(), limit)
-            .await?;
         let correction = self.correction(&request.q, &query, &languages).await?;
-        let (mut did_you_mean, mut instead) = (None, None);
-        if let Some(mut meant) = correction {
-            if page.best.total > 0 && !meant.is_better {
-                did_you_mean = Some(meant.texts.swap_remove(0));
-            } else {
-                for text in meant.texts {
-                    let mut other = parse(&text, request.mode, &languages);
-                    self.complete_prefixes(&mut other).await?;
-                    let found = self
-                        .find_page(&other, request, after.as_ref(), limit)
-                        .await?;
-                    if found.best.total > 0 {
-                        page = found;
-                        (did_you_mean, instead) = (Some(text), Some(other));
-                        break;
-                    }
-                }
-            }
-        }
+        let Answer {
+            page,
+            did_you_mean,
+            instead,
+        } = self
+            .answer(
+                &query,
+                correction,
+                &languages,
+                request,
+                after.as_ref(),
+                limit,
+            )
+            .await?;
         let marked = instead.as_ref().unwrap_or(&query);
         let items = self
             .load_items(&page.best.hits, &mut Collector::new(marked.clone()))
@@ -147,6 +148,68 @@ impl Pharos {
             did_you_mean,
             next_cursor,
         })
+    }
+
+    /// The matches of a query, or of what it may have meant where that is better or all there is.
+    async fn answer(
+        &self,
+        query: &Query,
+        correction: Option<Correction>,
+        languages: &[&'static str],
+        request: &SearchRequest,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Answer, Error> {
+        let (texts, is_better) = match correction {
+            Some(meant) => (meant.texts, meant.is_better),
+            None => (Vec::new(), false),
+        };
+        if is_better
+            && let Some(other) = self
+                .find_first(&texts, languages, request, after, limit)
+                .await?
+        {
+            return Ok(other);
+        }
+        let page = self.find_page(query, request, after, limit).await?;
+        if page.best.total == 0
+            && !is_better
+            && let Some(other) = self
+                .find_first(&texts, languages, request, after, limit)
+                .await?
+        {
+            return Ok(other);
+        }
+        let is_offered = page.best.total > 0 && !is_better;
+        Ok(Answer {
+            page,
+            did_you_mean: texts.into_iter().next().filter(|_| is_offered),
+            instead: None,
+        })
+    }
+
+    /// The matches of the first of some corrections that has any.
+    async fn find_first(
+        &self,
+        texts: &[String],
+        languages: &[&'static str],
+        request: &SearchRequest,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Option<Answer>, Error> {
+        for text in texts {
+            let mut query = parse(text, request.mode, languages);
+            self.complete_prefixes(&mut query).await?;
+            let page = self.find_page(&query, request, after, limit).await?;
+            if page.best.total > 0 {
+                return Ok(Some(Answer {
+                    page,
+                    did_you_mean: Some(text.clone()),
+                    instead: Some(query),
+                }));
+            }
+        }
+        Ok(None)
     }
 
     async fn find_page(
