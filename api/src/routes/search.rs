@@ -62,10 +62,11 @@ pub struct SearchReply {
     facets: std::collections::BTreeMap<String, Vec<FacetCount>>,
     /// The query as it was understood.
     query: serde_json::Value,
-    /// The query with each word that no document has replaced by the library's nearest one; absent when there is none.
+    /// The query with the words that no document has replaced by near ones of the library; absent when there are none.
     #[schema(nullable = false)]
     did_you_mean: Option<String>,
-    /// Whether these are the matches of `did_you_mean`, because the query itself matched nothing, or by whole values alone.
+    /// Whether these are the matches of `did_you_mean`: because the query itself matches nothing, or by stop words and
+    /// whole values alone, or because a document has more of its words than any has of the query's.
     corrected: bool,
     #[schema(required)]
     next_cursor: Option<String>,

@@ -3,23 +3,39 @@
 use super::analysis::Analyser;
 use super::folding::fold;
 use super::query::{MatchMode, Query};
+use super::stop_words::word_weight;
 use super::syntax::{languages_of, pieces};
+use super::together::{Combination, MOST_MISTYPED, together};
+use super::vocabulary::Candidate;
 use crate::Pharos;
 use crate::error::Error;
 
-/// Words of one query at most that are looked up; further ones stay as they were typed.
-const MOST_CORRECTIONS: usize = 8;
+/// A query of more words, stop words not counted, is a question of which a part is found without the mistyped words.
+const MOST_WORDS: usize = 8;
 
 /// What a query with mistyped words may have meant.
 pub(super) struct Correction {
-    /// The query with the words that no document has replaced by the library's nearest ones.
-    pub text: String,
-    /// Whether no word of the query as it was typed stands in any document.
-    pub nothing_known: bool,
+    /// The query with its mistyped words replaced by some of the library, the likeliest first; at least one.
+    pub texts: Vec<String>,
+    /// Whether the matches of the correction answer the query better than its own: it has no known words but stop
+    /// words, or a document has more words of the correction than any has of the query.
+    pub is_better: bool,
+}
+
+/// The words of a query that may match, those of prefixes and whole values left out.
+#[derive(Default)]
+struct Words {
+    /// The first that no document has.
+    mistyped: Vec<Mistyped>,
+    /// The terms of those that documents have, but not of stop words.
+    known: Vec<Vec<String>>,
+    /// How many there are, stop words not counted.
+    count: usize,
+    has_prefix: bool,
 }
 
 /// A word of a query that no document has.
-struct Unknown {
+struct Mistyped {
     start: usize,
     end: usize,
     folded: String,
@@ -36,36 +52,40 @@ impl Pharos {
         if !self.has_unknown_words(query) {
             return Ok(None);
         }
-        let (unknown, nothing_known) = self.unknown_words(text, query.mode, languages);
-        if unknown.is_empty() {
+        let mut words = self.words_of(text, query.mode, languages);
+        if words.mistyped.is_empty() {
             return Ok(None);
         }
-        let corrections: Vec<(Unknown, String)> = self
+        let (mistyped, candidates): (Vec<Mistyped>, Vec<Vec<Candidate>>) = self
             .words
             .vocabulary(|vocabulary| {
-                unknown
+                std::mem::take(&mut words.mistyped)
                     .into_iter()
-                    .filter_map(|word| {
-                        let correction = vocabulary.correction(&word.folded)?;
-                        Some((word, correction))
+                    .map(|word| {
+                        let candidates = vocabulary.candidates(&word.folded);
+                        (word, candidates)
                     })
-                    .collect()
+                    .filter(|(_, candidates)| !candidates.is_empty())
+                    .unzip()
             })
             .await?;
-        if corrections.is_empty() {
+        if mistyped.is_empty() {
             return Ok(None);
         }
-        let mut corrected = String::with_capacity(text.len());
-        let mut at = 0;
-        for (word, correction) in corrections {
-            corrected.push_str(&text[at..word.start]);
-            corrected.push_str(&correction);
-            at = word.end;
-        }
-        corrected.push_str(&text[at..]);
+        let analyser = Analyser::for_search(&languages_of(text, query.mode), languages);
+        let found = self
+            .memory
+            .read(|postings| together(postings, &analyser, &words.known, &candidates));
+        let nothing_known = words.known.is_empty() && !words.has_prefix;
+        let best = found.combinations.first().map_or(0, |best| best.together);
+        let texts = found
+            .combinations
+            .iter()
+            .map(|combination| replaced(text, &mistyped, &candidates, combination))
+            .collect();
         Ok(Some(Correction {
-            text: corrected,
-            nothing_known,
+            texts,
+            is_better: nothing_known || (words.count <= MOST_WORDS && best > found.known),
         }))
     }
 
@@ -79,36 +99,53 @@ impl Pharos {
             .any(|terms| !self.memory.knows(terms))
     }
 
-    /// The first unknown words, and whether there are no others. Prefixes, whole values and what is excluded are left
-    /// as they are.
-    fn unknown_words(
-        &self,
-        text: &str,
-        mode: MatchMode,
-        languages: &[&'static str],
-    ) -> (Vec<Unknown>, bool) {
+    /// What is excluded is left out, too.
+    fn words_of(&self, text: &str, mode: MatchMode, languages: &[&'static str]) -> Words {
         let analyser = Analyser::for_search(&languages_of(text, mode), languages);
-        let mut unknown = Vec::new();
-        let mut nothing_known = true;
+        let mut words = Words::default();
         for piece in pieces(text, mode) {
             let is_value = matches!(piece.field, Some("language" | "type" | "year"));
             let is_prefix = !piece.quoted && piece.text.ends_with('*');
-            nothing_known &= piece.negated || !is_prefix;
+            words.has_prefix |= is_prefix && !piece.negated;
             if piece.negated || is_value || is_prefix {
                 continue;
             }
             analyser.words(piece.text, |word| {
+                let folded = fold(&piece.text[word.start..word.end]);
+                if word_weight(&folded) < 1.0 {
+                    return;
+                }
+                words.count += 1;
                 if self.memory.knows(&word.terms) {
-                    nothing_known = false;
-                } else if unknown.len() < MOST_CORRECTIONS {
-                    unknown.push(Unknown {
-                        folded: fold(&piece.text[word.start..word.end]),
+                    words.known.push(word.terms);
+                } else if words.mistyped.len() < MOST_MISTYPED {
+                    words.mistyped.push(Mistyped {
+                        folded,
                         start: piece.start + word.start,
                         end: piece.start + word.end,
                     });
                 }
             });
         }
-        (unknown, nothing_known)
+        words
     }
+}
+
+/// The query with the chosen words.
+fn replaced(
+    text: &str,
+    mistyped: &[Mistyped],
+    candidates: &[Vec<Candidate>],
+    combination: &Combination,
+) -> String {
+    let mut corrected = String::with_capacity(text.len());
+    let mut at = 0;
+    let chosen = candidates.iter().zip(&combination.chosen);
+    for (word, (candidates, place)) in mistyped.iter().zip(chosen) {
+        corrected.push_str(&text[at..word.start]);
+        corrected.push_str(&candidates[*place].spelling);
+        at = word.end;
+    }
+    corrected.push_str(&text[at..]);
+    corrected
 }

@@ -187,6 +187,11 @@ impl MemoryIndex {
             .any(|term| postings.documents(term) > 0)
     }
 
+    /// Reads the lists, as they were when they were last brought up to date.
+    pub(super) fn read<R>(&self, read: impl FnOnce(&Postings) -> R) -> R {
+        read(&self.contents.read().postings)
+    }
+
     /// The languages, other than English and those of a script, in which documents have stems.
     pub(super) fn languages(&self) -> Vec<&'static str> {
         let is_there = |language: &&str| self.knows(&[language_token(language)]);

@@ -4,6 +4,7 @@
 //! the packed document by the same code on both databases, so that the answers are equal by construction.
 
 mod analysis;
+mod beginning;
 mod candidates;
 mod completions;
 mod correction;
@@ -22,6 +23,7 @@ mod languages;
 mod look;
 mod matches;
 mod memory;
+mod mistakes;
 mod occurrences;
 mod packed;
 mod postgres;
@@ -36,6 +38,7 @@ mod stems;
 mod stop_words;
 mod suggest;
 mod syntax;
+mod together;
 mod token_sum;
 mod vocabulary;
 mod walks;

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::candidates::Candidates;
+use super::correction::Correction;
 use super::document::{Facet, read_facets};
 use super::highlight::highlights;
 use super::memory::BestHits;
@@ -48,10 +49,11 @@ pub struct SearchReply {
     pub facets: serde_json::Map<String, Json>,
     /// The query as it was understood.
     pub query: Query,
-    /// The query with each word that no document has replaced by the library's nearest one, where there is one.
+    /// The query with the words that no document has replaced by near ones of the library, where there are some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub did_you_mean: Option<String>,
-    /// Whether these are the matches of `did_you_mean`, because the query itself matched nothing, or by whole values alone.
+    /// Whether these are the matches of `did_you_mean`: because the query itself matches nothing, or by stop words and
+    /// whole values alone, or because a document has more of its words than any has of the query's.
     pub corrected: bool,
     pub next_cursor: Option<String>,
 }
@@ -81,6 +83,14 @@ struct PageOfHits {
     facets: serde_json::Map<String, Json>,
 }
 
+/// What answers a query.
+struct Answer {
+    page: PageOfHits,
+    did_you_mean: Option<String>,
+    /// The correction whose matches these are.
+    instead: Option<Query>,
+}
+
 #[derive(Default)]
 struct Matches {
     collector: Option<Collector>,
@@ -106,26 +116,21 @@ impl Pharos {
         let languages = self.memory.languages();
         let mut query = parse(&request.q, request.mode, &languages);
         self.complete_prefixes(&mut query).await?;
-        let mut page = self
-            .find_page(&query, request, after.as_ref(), limit)
+        let correction = self.correction(&request.q, &query, &languages).await?;
+        let Answer {
+            page,
+            did_you_mean,
+            instead,
+        } = self
+            .answer(
+                &query,
+                correction,
+                &languages,
+                request,
+                after.as_ref(),
+                limit,
+            )
             .await?;
-        let mut correction = self.correction(&request.q, &query, &languages).await?;
-        let mut instead = None;
-        if let Some(meant) = &correction
-            && (page.best.total == 0 || meant.nothing_known)
-        {
-            let mut other = parse(&meant.text, request.mode, &languages);
-            self.complete_prefixes(&mut other).await?;
-            let found = self
-                .find_page(&other, request, after.as_ref(), limit)
-                .await?;
-            if found.best.total > 0 {
-                page = found;
-                instead = Some(other);
-            } else {
-                correction = None;
-            }
-        }
         let marked = instead.as_ref().unwrap_or(&query);
         let items = self
             .load_items(&page.best.hits, &mut Collector::new(marked.clone()))
@@ -140,9 +145,71 @@ impl Pharos {
             facets: page.facets,
             corrected: instead.is_some(),
             query,
-            did_you_mean: correction.map(|correction| correction.text),
+            did_you_mean,
             next_cursor,
         })
+    }
+
+    /// The matches of a query, or of what it may have meant where that is better or all there is.
+    async fn answer(
+        &self,
+        query: &Query,
+        correction: Option<Correction>,
+        languages: &[&'static str],
+        request: &SearchRequest,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Answer, Error> {
+        let (texts, is_better) = match correction {
+            Some(meant) => (meant.texts, meant.is_better),
+            None => (Vec::new(), false),
+        };
+        if is_better
+            && let Some(other) = self
+                .find_first(&texts, languages, request, after, limit)
+                .await?
+        {
+            return Ok(other);
+        }
+        let page = self.find_page(query, request, after, limit).await?;
+        if page.best.total == 0
+            && !is_better
+            && let Some(other) = self
+                .find_first(&texts, languages, request, after, limit)
+                .await?
+        {
+            return Ok(other);
+        }
+        let is_offered = page.best.total > 0 && !is_better;
+        Ok(Answer {
+            page,
+            did_you_mean: texts.into_iter().next().filter(|_| is_offered),
+            instead: None,
+        })
+    }
+
+    /// The matches of the first of some corrections that has any.
+    async fn find_first(
+        &self,
+        texts: &[String],
+        languages: &[&'static str],
+        request: &SearchRequest,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Option<Answer>, Error> {
+        for text in texts {
+            let mut query = parse(text, request.mode, languages);
+            self.complete_prefixes(&mut query).await?;
+            let page = self.find_page(&query, request, after, limit).await?;
+            if page.best.total > 0 {
+                return Ok(Some(Answer {
+                    page,
+                    did_you_mean: Some(text.clone()),
+                    instead: Some(query),
+                }));
+            }
+        }
+        Ok(None)
     }
 
     async fn find_page(

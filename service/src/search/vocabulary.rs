@@ -1,20 +1,25 @@
 //! The words of the library as people write them, for corrections of mistyped ones.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 use uuid::Uuid;
 
 use super::analysis::segments;
+use super::beginning::Beginning;
 use super::document::{FIELDS, field_text};
 use super::folding::{fold, spelling};
 use super::follow::Derived;
+use super::mistakes::Mistakes;
 use crate::library::ResourceFields;
 
 /// Bytes of a word at most that is offered as a correction.
 const LONGEST_WORD: usize = 128;
 /// Letters of a word at least that is offered as a correction.
 const FEWEST_LETTERS: usize = 3;
+/// Words at most that one mistyped word may have been meant to be.
+pub(super) const MOST_CANDIDATES: usize = 8;
 
 /// How many letters of a word may be wrong: none below 4 letters, 1 below 8, else 2.
 pub(super) fn most_errors(letters: usize) -> usize {
@@ -45,6 +50,14 @@ struct Entry {
     spelling: Box<str>,
     resources: u32,
     last_added: u64,
+}
+
+/// A word that a mistyped one may have been meant to be.
+pub(super) struct Candidate {
+    /// As it is shown.
+    pub spelling: String,
+    pub folded: String,
+    pub mistakes: Mistakes,
 }
 
 impl Derived for Vocabulary {
@@ -136,34 +149,53 @@ impl Vocabulary {
         }
     }
 
-    /// The best correction of a folded word: the fewest errors (Damerau-Levenshtein, neighbours changed places are
-    /// one), then the most resources, then the order of code points. `None` when there is none, or the word is known.
-    pub(super) fn correction(&self, folded: &str) -> Option<String> {
+    /// The words that a folded one may have been meant to be: those with the likeliest mistakes first, which are the
+    /// fewest; then the most resources, then the order of code points. None when the word is known.
+    pub(super) fn candidates(&self, folded: &str) -> Vec<Candidate> {
         let letters: Vec<char> = folded.chars().collect();
         let most = most_errors(letters.len());
         if most == 0 || !is_plain(folded) {
-            return None;
+            return Vec::new();
         }
-        let mut best: Option<(usize, &Entry)> = None;
+        let mut found = Vec::new();
         let mut known = false;
-        self.near(&letters, most, |errors, number| {
-            let entry = &self.words[number as usize];
+        self.near(&letters, most, |errors, word, number| {
             known |= errors == 0;
-            let better = best.is_none_or(|(fewest, other)| {
-                (errors, other.resources, &entry.spelling)
-                    < (fewest, entry.resources, &other.spelling)
-            });
-            if better {
-                best = Some((errors, entry));
-            }
+            let word_letters: Vec<char> = word.chars().collect();
+            let mistakes = Mistakes::between(&letters, &word_letters);
+            let entry = &self.words[number as usize];
+            found.push((mistakes, Reverse(entry.resources), &entry.spelling, word));
         });
-        best.filter(|_| !known)
-            .map(|(_, entry)| entry.spelling.to_string())
+        if known {
+            return Vec::new();
+        }
+        found.sort_unstable();
+        let mut candidates: Vec<Candidate> = Vec::with_capacity(MOST_CANDIDATES);
+        for (mistakes, _, spelling, folded) in found {
+            // Of words that differ in accents alone, one.
+            if candidates.iter().any(|other| *other.folded == *folded) {
+                continue;
+            }
+            candidates.push(Candidate {
+                spelling: spelling.to_string(),
+                folded: folded.to_owned(),
+                mistakes,
+            });
+            if candidates.len() == MOST_CANDIDATES {
+                break;
+            }
+        }
+        candidates
     }
 
     /// Calls `each` for every word at most so many errors away: a walk over the sorted words in which those with one
     /// beginning share the work, and are left out together when the beginning alone is too far away.
-    fn near(&self, letters: &[char], most: usize, mut each: impl FnMut(usize, u32)) {
+    fn near<'v>(
+        &'v self,
+        letters: &[char],
+        most: usize,
+        mut each: impl FnMut(usize, &'v str, u32),
+    ) {
         let mut beginning = Beginning::new(letters);
         let mut words = self.folded.range::<(Box<str>, u32), _>(..);
         'words: while let Some((word, number)) = words.next() {
@@ -181,7 +213,7 @@ impl Vocabulary {
             }
             let errors = beginning.errors();
             if errors <= most {
-                each(errors, *number);
+                each(errors, word, *number);
             }
         }
     }
@@ -195,85 +227,6 @@ fn is_plain(word: &str) -> bool {
                 && !letter.is_numeric()
                 && !matches!(letter, '.' | ':' | '_' | '·')
         })
-}
-
-/// The beginning of a word compared with the letters looked for: one row of distances for each of its letters.
-struct Beginning<'l> {
-    wanted: &'l [char],
-    letters: Vec<char>,
-    /// `wanted.len() + 1` distances a row, one row more than letters.
-    rows: Vec<usize>,
-}
-
-impl<'l> Beginning<'l> {
-    fn new(wanted: &'l [char]) -> Self {
-        Self {
-            wanted,
-            letters: Vec::new(),
-            rows: (0..=wanted.len()).collect(),
-        }
-    }
-
-    /// Keeps what a word has in common with the one before; returns how many letters that is.
-    fn share(&mut self, word: &str) -> usize {
-        let shared = self
-            .letters
-            .iter()
-            .zip(word.chars())
-            .take_while(|(one, other)| **one == *other)
-            .count();
-        self.letters.truncate(shared);
-        self.rows.truncate((shared + 1) * (self.wanted.len() + 1));
-        shared
-    }
-
-    /// Adds a letter and its row of distances.
-    fn push(&mut self, letter: char) {
-        let width = self.wanted.len() + 1;
-        let above = self.rows.len() - width;
-        let last = self.letters.last().copied();
-        self.rows.push(self.rows[above] + 1);
-        for column in 1..width {
-            let wanted = self.wanted[column - 1];
-            let mut errors = (self.rows[above + column - 1] + usize::from(wanted != letter))
-                .min(self.rows[above + column] + 1)
-                .min(self.rows[self.rows.len() - 1] + 1);
-            if column > 1 && last == Some(wanted) && self.wanted[column - 2] == letter {
-                errors = errors.min(self.rows[above - width + column - 2] + 1);
-            }
-            self.rows.push(errors);
-        }
-        self.letters.push(letter);
-    }
-
-    fn last_row(&self) -> &[usize] {
-        &self.rows[self.rows.len() - self.wanted.len() - 1..]
-    }
-
-    /// No word with this beginning has fewer errors.
-    fn fewest(&self) -> usize {
-        self.last_row().iter().copied().min().unwrap_or(0)
-    }
-
-    fn errors(&self) -> usize {
-        self.last_row().last().copied().unwrap_or(0)
-    }
-
-    /// The first string behind all that begin so.
-    fn successor(&self) -> Option<String> {
-        let mut letters = self.letters.clone();
-        while let Some(last) = letters.pop() {
-            let next = match last {
-                '\u{d7ff}' => Some('\u{e000}'),
-                other => char::from_u32(u32::from(other) + 1),
-            };
-            if let Some(next) = next {
-                letters.push(next);
-                return Some(letters.into_iter().collect());
-            }
-        }
-        None
-    }
 }
 
 #[cfg(test)]
@@ -293,6 +246,11 @@ mod tests {
             title: (*title).to_owned(),
             ..ResourceFields::default()
         }
+    }
+
+    fn first(vocabulary: &Vocabulary, folded: &str) -> Option<String> {
+        let candidates = vocabulary.candidates(folded).into_iter();
+        candidates.map(|candidate| candidate.spelling).next()
     }
 
     /// The definition, without anything shared or left out.
@@ -347,7 +305,9 @@ mod tests {
             let wanted: Vec<char> = fold(&word()).chars().collect();
             for most in [1, 2] {
                 let mut found = Vec::new();
-                vocabulary.near(&wanted, most, |errors, number| found.push((number, errors)));
+                vocabulary.near(&wanted, most, |errors, _, number| {
+                    found.push((number, errors));
+                });
                 found.sort_unstable();
                 let mut expected: Vec<(u32, usize)> = vocabulary
                     .folded
@@ -380,7 +340,7 @@ mod tests {
             "1984",
             "windowing",
         ]);
-        let correction = |word: &str| vocabulary.correction(&fold(word));
+        let correction = |word: &str| first(&vocabulary, &fold(word));
         assert_eq!(correction("databsae").as_deref(), Some("database"));
         assert_eq!(correction("databsaes").as_deref(), Some("databases"));
         assert_eq!(correction("frand").as_deref(), Some("brand"));
@@ -395,10 +355,10 @@ mod tests {
     fn what_is_taken_out_is_offered_no_more() {
         let mut vocabulary = vocabulary(&["lantern", "lantern beacon"]);
         let gone = vocabulary.add(Uuid::nil(), &titled("Beakon lantern"));
-        assert_eq!(vocabulary.correction("beakom").as_deref(), Some("beakon"));
+        assert_eq!(first(&vocabulary, "beakom").as_deref(), Some("beakon"));
         vocabulary.take_out(Uuid::nil(), gone);
-        assert_eq!(vocabulary.correction("beakom"), None);
-        assert_eq!(vocabulary.correction("beacom").as_deref(), Some("beacon"));
+        assert_eq!(first(&vocabulary, "beakom"), None);
+        assert_eq!(first(&vocabulary, "beacom").as_deref(), Some("beacon"));
         assert_eq!(vocabulary.words.len(), 3);
         vocabulary.add(Uuid::nil(), &titled("harbour"));
         assert_eq!(vocabulary.words.len(), 3);
