@@ -317,7 +317,12 @@ async fn a_passage_follows_the_text_or_is_stale(world: World) {
 
 async fn a_passage_that_is_deleted_does_not_become_another_one(world: World) {
     for (text, start, end, without) in [
-        ("A. See table 1. B. See table 1. C.", 19, 31, "A. See table 1. B. C."),
+        (
+            "A. See table 1. B. See table 1. C.",
+            19,
+            31,
+            "A. See table 1. B. C.",
+        ),
         ("the cat the dog", 8, 11, "the cat dog"),
         ("the cat the dog", 0, 3, "cat the dog"),
     ] {

@@ -160,7 +160,16 @@ async fn a_code_that_comes_twice_counts_for_what_each_row_did(world: World) {
 
 async fn rejects_name_the_line_whatever_ends_it(world: World) {
     for end in ["\n", "\r\n"] {
-        let csv = ["code,label", "1,One", "2", "a b,Two", "\"3", "3\",Three", ""].join(end);
+        let csv = [
+            "code,label",
+            "1,One",
+            "2",
+            "a b,Two",
+            "\"3",
+            "3\",Three",
+            "",
+        ]
+        .join(end);
         let report = import(&world, "text/csv", &csv).await.is(200).json();
         let lines: Vec<i64> = report["rejects"]
             .as_array()

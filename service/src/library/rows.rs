@@ -236,9 +236,15 @@ fn split_entries(cell: &str) -> Vec<String> {
             ('|', _) => entries.push(String::new()),
             ('\\', Some('|' | '\\')) => {
                 let escaped = rest.next();
-                entries.last_mut().into_iter().for_each(|entry| entry.extend(escaped));
+                entries
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|entry| entry.extend(escaped));
             }
-            _ => entries.last_mut().into_iter().for_each(|entry| entry.push(character)),
+            _ => entries
+                .last_mut()
+                .into_iter()
+                .for_each(|entry| entry.push(character)),
         }
     }
     entries
