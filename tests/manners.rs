@@ -149,6 +149,12 @@ async fn guessing_keys_is_slowed_down_and_good_keys_go_on(backend: Backend) {
         let reply = guess.get("me").await;
         if reply.status == 429 {
             is_told_to_wait(&reply, 2);
+            assert_eq!(
+                reply.header("ratelimit-policy"),
+                Some("\"failures\";q=5;w=10")
+            );
+            let standing = reply.header("ratelimit").unwrap();
+            assert!(standing.starts_with("\"failures\";r=0;t="), "{standing}");
         } else {
             reply.problem(401, "unauthenticated");
         }

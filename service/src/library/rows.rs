@@ -101,7 +101,7 @@ pub(crate) fn listed<'a>(columns: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Why a line is no JSON, with the column; the number of the line stands beside it.
-pub(crate) fn not_json(error: &serde_json::Error) -> String {
+pub fn not_json(error: &serde_json::Error) -> String {
     let reason = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     match reason.strip_suffix(&place) {
