@@ -242,6 +242,10 @@ async fn pages_of_named_origins_may_use_the_api(backend: Backend) {
         reply.problem(401, "unauthenticated");
         assert_eq!(reply.header("access-control-allow-origin"), Some(origin));
         assert_eq!(reply.header("vary"), Some("Origin"));
+        let exposed = reply.header("access-control-expose-headers").unwrap();
+        for name in ["ETag", "Traceparent", "Content-Disposition"] {
+            assert!(exposed.contains(name), "{exposed}");
+        }
     }
     let reply = preflight(&named.anonymous, "https://example.com")
         .send()

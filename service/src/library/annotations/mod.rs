@@ -184,6 +184,7 @@ impl AnnotationFields {
         reader.require("field", "the name of a field");
         reader.require("start", "an offset");
         reader.require("end", "an offset");
+        let field = reader.one_of("field", &TextField::WORDS);
         let (start, end) = (
             reader.integer("start", 0..=LONGEST_TEXT),
             reader.integer("end", 0..=LONGEST_TEXT),
@@ -197,9 +198,7 @@ impl AnnotationFields {
             reader.fault("end", "out_of_range", expected);
         }
         let fields = Self {
-            field: reader
-                .one_of("field", &TextField::WORDS)
-                .unwrap_or(TextField::Title),
+            field: field.unwrap_or(TextField::Title),
             start: start.unwrap_or(0),
             end: end.unwrap_or(1),
             quote: reader.text(
