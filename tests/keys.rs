@@ -339,6 +339,17 @@ async fn everybody_sees_their_own_keys_and_an_admin_all(world: World) {
             .await
             .is(200);
     }
+    key(
+        &world.admin,
+        json!({"name": "narrow", "scopes": ["library:read"], "role": "reader"}),
+    )
+    .await;
+    let narrow = [("filter", "name = \"narrow\"")];
+    let narrow = world.admin.query("keys", &narrow).await.is(200).json();
+    assert_eq!(
+        (&narrow["items"][0]["scopes"], &narrow["items"][0]["role"]),
+        (&json!(["library:read"]), &json!("reader"))
+    );
     // What is not the caller's is neither found nor counted.
     let asked = [
         ("filter", "name:*"),

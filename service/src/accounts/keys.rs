@@ -404,7 +404,7 @@ fn key_not_found(id: Uuid) -> Error {
     }
 }
 
-fn read_scopes(scopes: &Json) -> Result<Vec<Scope>, Error> {
+pub(super) fn read_scopes(scopes: &Json) -> Result<Vec<Scope>, Error> {
     scopes
         .as_array()
         .into_iter()

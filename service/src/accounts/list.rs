@@ -1,10 +1,11 @@
 //! Lists of users and keys.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::access::{Role, Scope};
-use super::keys::Key;
+use super::access::Role;
+use super::keys::{Key, read_scopes};
 use super::users::User;
 use crate::Pharos;
 use crate::database::{DatabaseError, FromRow, Row};
@@ -76,18 +77,15 @@ impl FromRow for Key {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
         let role: Option<String> = row.get(4)?;
         let role: Option<Result<Role, String>> = role.map(|role| role.parse());
-        let scopes: Option<Vec<String>> = row.get(9)?;
-        let scopes = scopes.map(|scopes| {
-            let scopes = scopes.iter().map(|scope| scope.parse());
-            scopes.collect::<Result<Vec<Scope>, String>>()
-        });
+        let scopes: Option<Json> = row.get(9)?;
+        let scopes = scopes.as_ref().map(read_scopes).transpose();
         Ok(Self {
             id: row.get(0)?,
             user_id: row.get(1)?,
             name: row.get(2)?,
             prefix: row.get(3)?,
             role: role.transpose().map_err(DatabaseError::Other)?,
-            scopes: scopes.transpose().map_err(DatabaseError::Other)?,
+            scopes: scopes.map_err(|error| DatabaseError::Other(error.to_string()))?,
             expires_at: row.get(5)?,
             revoked_at: row.get(6)?,
             last_used_at: row.get(7)?,
