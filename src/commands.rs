@@ -10,6 +10,7 @@ use std::time::Duration;
 use service::accounts::{NewKey, NewUser, Role};
 use service::clock::{Clock, SystemClock};
 use service::database::Database;
+use service::lists::ListRequest;
 use service::random::SystemRandom;
 use service::search::{SearchReply, SearchRequest};
 use service::{Environment, Pharos};
@@ -184,6 +185,15 @@ async fn search(pharos: &Pharos, options: SearchArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The largest page of a list from a cursor on.
+fn next_page(cursor: Option<String>) -> ListRequest {
+    ListRequest {
+        limit: Some(200),
+        cursor,
+        ..ListRequest::default()
+    }
+}
+
 fn print_matches(reply: &SearchReply) -> Result<(), Box<dyn Error>> {
     for item in &reply.items {
         let fields = &item.resource.fields;
@@ -222,7 +232,7 @@ async fn user(pharos: &Pharos, command: UserCommand) -> Outcome {
         UserCommand::List { json } => {
             let mut cursor = None;
             loop {
-                let page = pharos.list_users(Some(200), cursor.as_deref()).await?;
+                let page = pharos.list_users(&next_page(cursor)).await?;
                 for user in page.items {
                     if json {
                         say!("{}", serde_json::to_string(&user)?);
@@ -289,7 +299,7 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
         KeyCommand::List { json } => {
             let mut cursor = None;
             loop {
-                let page = pharos.list_keys(None, Some(200), cursor.as_deref()).await?;
+                let page = pharos.list_keys(None, &next_page(cursor)).await?;
                 for key in page.items {
                     if json {
                         say!("{}", serde_json::to_string(&key)?);

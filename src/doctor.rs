@@ -13,6 +13,7 @@ use service::search::{SearchDrift, search_drift};
 use crate::output::say;
 use crate::settings::Settings;
 
+const MEND_URL: &str = "mend DATABASE_URL, which is sqlite:…, postgres://… or postgresql://…";
 const REINDEX: &str = "run `pharos reindex`";
 
 /// One thing that was looked at.
@@ -98,12 +99,21 @@ async fn check(settings: &Settings) -> Vec<Check> {
     let url = match settings.database_url() {
         Ok(url) => url,
         Err(error) => {
-            let mend = "set DATABASE_URL to sqlite:…, postgres://… or postgresql://…";
-            checks.push(Check::bad("DATABASE_URL", error.to_string(), mend));
+            checks.push(Check::bad("DATABASE_URL", error.to_string(), MEND_URL));
             return checks;
         }
     };
     checks.push(Check::good("DATABASE_URL", url.to_string()));
+    if let Some(path) = url.missing_file() {
+        let mend =
+            "run `pharos migrate up` or start the server, which make it, or check DATABASE_URL";
+        checks.push(Check::bad(
+            "database",
+            format!("there is no file {path}"),
+            mend,
+        ));
+        return checks;
+    }
     let options = settings.database_options();
     let database = match Database::connect(&url.existing(), &options, Arc::new(SystemRandom)).await
     {
@@ -153,11 +163,14 @@ fn unreachable(error: &str) -> Check {
 fn operating_checks(report: &DatabaseReport, settings: &Settings) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(postgres) = &report.postgresql {
-        let (ours, all) = (
+        let (ours, reserved) = (
             i64::from(settings.database_max_connections),
-            postgres.maximum_connections,
+            postgres.reserved_connections,
         );
-        let detail = format!("up to {ours} of the {all} that the server takes");
+        let all = postgres.maximum_connections - reserved;
+        let detail = format!(
+            "up to {ours} of the {all} that the server takes, besides {reserved} for superusers"
+        );
         // Behind a pooler the server's limit is the pooler's matter.
         checks.push(if ours < all || postgres.pooled {
             Check::good("connections", detail)

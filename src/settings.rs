@@ -189,8 +189,9 @@ pub fn start_logging(settings: &Settings) -> Result<(), String> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
             .map_err(|error| format!("RUST_LOG `{text}` cannot be read: {error}"))?,
+        // The dispatcher calls every request that is no HTTP an error.
         _ => EnvFilter::new(
-            "info,sea_orm_migration=warn,actix_server=warn,sqlx::postgres::notice=warn",
+            "info,sea_orm_migration=warn,actix_server=warn,actix_http::h1::dispatcher=off,sqlx::postgres::notice=warn",
         ),
     };
     let subscriber = tracing_subscriber::fmt()

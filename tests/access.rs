@@ -35,6 +35,7 @@ const OPERATIONS: &[(&str, Need)] = &[
     ("list_taxonomy", Need::Scope("library:read")),
     ("create_taxonomy_node", Need::Scope("library:write")),
     ("list_taxonomy_review", Need::Scope("library:read")),
+    ("find_prediction", Need::Scope("library:read")),
     ("accept_prediction", Need::Scope("library:write")),
     ("reject_prediction", Need::Scope("library:write")),
     ("find_taxonomy_node", Need::Scope("library:read")),

@@ -143,17 +143,27 @@ async fn a_body_that_breaks_rules_is_refused_with_every_place(world: World) {
         world.editor.post(&of(&one), &body).await.faults(422),
         faults
     );
-    for (body, status) in [
-        (json!({}), 409),
-        (json!({"identifier": " ", "raw_text": ""}), 409),
-        (json!({"cited_id": one["id"]}), 409),
-        (
-            json!({"cited_id": "01890000-0000-7000-8000-000000000000"}),
-            409,
-        ),
+    for (body, place, code) in [
+        (json!({}), "", "required"),
+        (json!({"identifier": " ", "raw_text": ""}), "", "required"),
+        (json!({"cited_id": one["id"]}), "/cited_id", "out_of_range"),
     ] {
-        world.editor.post(&of(&one), &body).await.is(status);
+        let reply = world.editor.post(&of(&one), &body).await;
+        reply.has_fault(422, place, code);
     }
+    let unknown = json!({"cited_id": "01890000-0000-7000-8000-000000000000"});
+    let reply = world.editor.post(&of(&one), &unknown).await;
+    reply.problem(409, "conflict");
+    let made = cite(&world.editor, &one, json!({"raw_text": "A book"})).await;
+    for (body, place, code) in [
+        (json!({"raw_text": null}), "", "required"),
+        (json!({"cited_id": one["id"]}), "/cited_id", "out_of_range"),
+    ] {
+        let reply = world.editor.patch(&path(&made), "*", &body).await;
+        reply.has_fault(422, place, code);
+    }
+    let kept = world.editor.get(&path(&made)).await.is(200).json();
+    assert_eq!(kept, made);
     world
         .editor
         .post(

@@ -13,6 +13,7 @@ matrix![
     an_export_holds_everything_that_matches_in_the_order_of_ids,
     an_export_shows_one_moment,
     an_export_as_csv_can_be_imported_again,
+    list_entries_come_back_from_csv_whatever_is_in_them,
 ];
 
 async fn export(world: &World) -> String {
@@ -137,4 +138,34 @@ async fn an_export_as_csv_can_be_imported_again(world: World) {
     let nothing = [("format", "csv"), ("filter", "title = \"none\"")];
     let empty = world.reader.query("resources/export", &nothing).await;
     assert_eq!(empty.text().trim_end(), header);
+}
+
+async fn list_entries_come_back_from_csv_whatever_is_in_them(world: World) {
+    let lists = [
+        vec!["a|b", "c"],
+        vec!["|", "||", r"\", r"\\", r"\|", r"|\"],
+        vec![r"ends in \", "next", r"C:\temp\", r"a\b", r"a\\b"],
+        vec![r"\", "|"],
+    ];
+    for (number, list) in lists.iter().enumerate() {
+        let body = json!({"title": "t", "identifier": format!("csv:{number}"), "subject": list, "relation": list});
+        world.editor.post("resources", &body).await.is(201);
+    }
+    let csv = [("format", "csv")];
+    let text = world.reader.query("resources/export", &csv).await.is(200);
+    let other = World::start(world.backend).await;
+    let (report, rejects) = import(&other.pharos, ImportFormat::Csv, text.text()).await;
+    assert_eq!((report.inserted, report.rejected), (4, 0), "{rejects:?}");
+    let mut found = other.reader.all("resources", &[]).await;
+    found.sort_by_key(|one| one["identifier"].to_string());
+    for (resource, list) in found.iter().zip(&lists) {
+        assert_eq!(resource["subject"], json!(list));
+        assert_eq!(resource["relation"], json!(list));
+    }
+    // What people write without a thought of it reads as it always did.
+    let text = "title,identifier,subject\nt,csv:9,a| b |C:\\temp";
+    import(&other.pharos, ImportFormat::Csv, text).await;
+    let one = [("filter", "identifier = \"csv:9\"")];
+    let read = &other.reader.all("resources", &one).await[0];
+    assert_eq!(read["subject"], json!(["a", "b", r"C:\temp"]));
 }

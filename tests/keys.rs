@@ -41,6 +41,7 @@ async fn a_key_shows_its_secret_once_and_nothing_keeps_it(world: World) {
         "{secret}"
     );
     assert_eq!(created["prefix"], secret[..11]);
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(
         reply.header("location"),
         Some(format!("/api/v1/{}", key_path(&created)).as_str())
@@ -338,6 +339,34 @@ async fn everybody_sees_their_own_keys_and_an_admin_all(world: World) {
             .await
             .is(200);
     }
+    key(
+        &world.admin,
+        json!({"name": "narrow", "scopes": ["library:read"], "role": "reader"}),
+    )
+    .await;
+    let narrow = [("filter", "name = \"narrow\"")];
+    let narrow = world.admin.query("keys", &narrow).await.is(200).json();
+    assert_eq!(
+        (&narrow["items"][0]["scopes"], &narrow["items"][0]["role"]),
+        (&json!(["library:read"]), &json!("reader"))
+    );
+    // What is not the caller's is neither found nor counted.
+    let asked = [
+        ("filter", "name:*"),
+        ("sort", "created_at"),
+        ("total", "true"),
+    ];
+    let page = world.reader.query("keys", &asked).await.is(200).json();
+    assert_eq!(
+        (names(&page), &page["total"]),
+        (vec!["test".to_owned(), "own".to_owned()], &json!(2))
+    );
+    let revoked = [("filter", "revoked_at:*"), ("total", "true")];
+    let page = world.admin.query("keys", &revoked).await.is(200).json();
+    assert_eq!(
+        (names(&page), &page["total"]),
+        (vec!["own".to_owned()], &json!(1))
+    );
     let cursor = world.admin.get("keys?limit=1").await.json()["next_cursor"]
         .as_str()
         .unwrap()

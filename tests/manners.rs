@@ -149,6 +149,12 @@ async fn guessing_keys_is_slowed_down_and_good_keys_go_on(backend: Backend) {
         let reply = guess.get("me").await;
         if reply.status == 429 {
             is_told_to_wait(&reply, 2);
+            assert_eq!(
+                reply.header("ratelimit-policy"),
+                Some("\"failures\";q=5;w=10")
+            );
+            let standing = reply.header("ratelimit").unwrap();
+            assert!(standing.starts_with("\"failures\";r=0;t="), "{standing}");
         } else {
             reply.problem(401, "unauthenticated");
         }
@@ -236,6 +242,10 @@ async fn pages_of_named_origins_may_use_the_api(backend: Backend) {
         reply.problem(401, "unauthenticated");
         assert_eq!(reply.header("access-control-allow-origin"), Some(origin));
         assert_eq!(reply.header("vary"), Some("Origin"));
+        let exposed = reply.header("access-control-expose-headers").unwrap();
+        for name in ["ETag", "Traceparent", "Content-Disposition"] {
+            assert!(exposed.contains(name), "{exposed}");
+        }
     }
     let reply = preflight(&named.anonymous, "https://example.com")
         .send()

@@ -1,5 +1,7 @@
 //! Query parameters that are refused, and callers before them.
 
+use serde_json::json;
+
 use crate::harness::{World, with_query};
 
 matrix![
@@ -8,20 +10,35 @@ matrix![
 ];
 
 async fn parameters_that_are_unknown_or_doubled_or_malformed_are_refused(world: World) {
-    for path in [
-        "resources?colour=red",
-        "search?colour=red",
-        "users?colour=red",
-        "keys?q=1",
-        "me?x",
-        "resources?FILTER=x",
+    for (path, name) in [
+        ("resources?colour=red", "colour"),
+        ("search?colour=red", "colour"),
+        ("users?colour=red", "colour"),
+        ("keys?q=1", "q"),
+        ("me?x", "x"),
+        ("resources?FILTER=x", "FILTER"),
     ] {
-        world
-            .admin
-            .get(path)
-            .await
-            .problem(400, "unknown_parameter");
+        let reply = world.admin.get(path).await;
+        let problem = reply.problem(400, "unknown_parameter");
+        let fault = &problem["errors"][0];
+        assert_eq!(
+            (&fault["parameter"], &fault["code"]),
+            (&json!(name), &json!("unknown_parameter")),
+            "{path}"
+        );
+        let takes_none = path.starts_with("me");
+        let detail = problem["detail"].as_str().unwrap();
+        assert_eq!(detail.contains("takes no parameters"), takes_none, "{path}");
     }
+    let several = world.admin.get("resources?b=1&a=2&b=3&limit=1").await;
+    let several = several.problem(400, "unknown_parameter")["errors"].clone();
+    let names: Vec<&str> = several
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["parameter"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["b", "a"]);
     world
         .reader
         .get("resources?limit=1&limit=2")
@@ -36,12 +53,17 @@ async fn parameters_that_are_unknown_or_doubled_or_malformed_are_refused(world: 
         .reader
         .get("resources?filter=%FF")
         .await
-        .problem(400, "invalid_parameter");
+        .has_fault(400, "filter", "format");
+    world
+        .reader
+        .get("resources?%66il%FFter=x")
+        .await
+        .has_fault(400, "fil\u{fffd}ter", "format");
     world
         .reader
         .get("search?q=%C3%28")
         .await
-        .problem(400, "invalid_parameter");
+        .has_fault(400, "q", "format");
     for limit in ["0", "201", "18446744073709551615"] {
         for path in ["resources", "search", "keys"] {
             world

@@ -330,6 +330,13 @@ async fn the_schema_is_shown_and_changed(backend: Backend) {
     program.run(&["migrate", "up"]).well();
     let doctor = program.run(&["doctor"]).well();
     assert!(doctor.contains("up to date"), "{doctor}");
+    if backend == Backend::Postgres {
+        let reserved = "SELECT current_setting('superuser_reserved_connections')::bigint \
+                        + COALESCE(current_setting('reserved_connections', true)::bigint, 0)";
+        let reserved = scratch.number(reserved).await;
+        let words = format!("that the server takes, besides {reserved} for superusers");
+        assert!(doctor.contains(&words), "{doctor}");
+    }
 }
 
 async fn a_search_answers_as_the_api_does(backend: Backend) {
@@ -427,6 +434,10 @@ fn a_url_that_cannot_be_used_is_refused_by_name_and_no_password_is_printed() {
         ("mysql://user:s3cr3t@host/db", "`mysql`"),
         ("postgres://user:s3cr3t@127.0.0.1:1/db", "127.0.0.1:1/db"),
         ("postgres://user:s3cr3t@127.0.0.1/db?colour=red", "`colour`"),
+        (
+            "postgres://user:s3cr3t@127.0.0.1/db?sslmode=foo",
+            "sslmode `foo` is unknown: use disable, allow, prefer, require, verify-ca, verify-full: mend DATABASE_URL",
+        ),
         ("sqlite::memory:", "in-memory"),
         ("nothing", "no scheme"),
     ] {
@@ -447,6 +458,17 @@ fn a_url_that_cannot_be_used_is_refused_by_name_and_no_password_is_printed() {
             }
         }
     }
+}
+
+#[test]
+fn the_doctor_says_what_makes_a_file_that_is_not_there() {
+    let program = Program {
+        database_url: "sqlite://no/such/folder/pharos.db".to_owned(),
+    };
+    let said = program.run(&["doctor"]);
+    assert_eq!(said.code, 1);
+    let expected = "there is no file no/such/folder/pharos.db: run `pharos migrate up`";
+    assert!(said.output.contains(expected), "{}", said.output);
 }
 
 #[test]

@@ -163,6 +163,10 @@ async fn what_is_no_http_is_refused_with_a_problem_document(backend: Backend) {
         "GET /livez HTTP/1.1\r\nhost: pharos\r\nx-long: {}\r\n\r\n",
         "x".repeat(200_000)
     );
+    let url = |length: usize| {
+        let path = "x".repeat(length - 1);
+        format!("GET /{path} HTTP/1.1\r\nhost: pharos\r\n\r\n")
+    };
     let many = format!("GET /livez HTTP/1.1\r\n{}\r\n", "x-many: 1\r\n".repeat(200));
     let cases = [
         ("nonsense\r\n\r\n", 400, "malformed_request"),
@@ -178,6 +182,7 @@ async fn what_is_no_http_is_refused_with_a_problem_document(backend: Backend) {
         ),
         (&many, 431, "head_too_large"),
         (&long, 431, "head_too_large"),
+        (&url(65_535), 414, "uri_too_long"),
         ("GET /livez HTTP/1.1\r\nx-slow: ", 408, "slow_head"),
         // On a connection that was used before.
         (
@@ -186,6 +191,12 @@ async fn what_is_no_http_is_refused_with_a_problem_document(backend: Backend) {
             "malformed_request",
         ),
     ];
+    // One that is as long as it may be is looked for.
+    let mut stream = TcpStream::connect(world.anonymous.address()).await.unwrap();
+    stream.write_all(url(65_534).as_bytes()).await.unwrap();
+    let mut reply = [0; 12];
+    stream.read_exact(&mut reply).await.unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 404");
     for (request, status, code) in cases {
         let mut stream = TcpStream::connect(world.anonymous.address()).await.unwrap();
         let _ = stream.write_all(request.as_bytes()).await;
@@ -204,6 +215,13 @@ async fn what_is_no_http_is_refused_with_a_problem_document(backend: Backend) {
         assert!(
             head.contains("content-type: application/problem+json"),
             "{shown}: {head}"
+        );
+        for name in ["date", "content-security-policy", "referrer-policy"] {
+            assert!(head.contains(&format!("\r\n{name}: ")), "{shown}: {head}");
+        }
+        assert!(
+            body.starts_with("{\"type\":\"about:blank\",\"title\":"),
+            "{body}"
         );
         let problem: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(

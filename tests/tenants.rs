@@ -86,6 +86,7 @@ const OPERATIONS: &[(&str, Whose)] = &[
     ("list_taxonomy", Whose::Everybodys),
     ("create_taxonomy_node", Whose::Everybodys),
     ("list_taxonomy_review", Whose::Everybodys),
+    ("find_prediction", Whose::Everybodys),
     ("accept_prediction", Whose::Everybodys),
     ("reject_prediction", Whose::Everybodys),
     ("find_taxonomy_node", Whose::Everybodys),

@@ -318,6 +318,21 @@ async fn users_are_listed_in_pages(world: World) {
         "álvaro@example.org",
     ];
     assert_eq!(emails, expected);
+    let asked = [
+        ("filter", "role = \"reader\" AND email:\"o\""),
+        ("sort", "-email"),
+        ("total", "true"),
+        ("limit", "2"),
+    ];
+    let page = world.admin.query("users", &asked).await.is(200).json();
+    assert_eq!(page["total"], 5);
+    assert_eq!(page["items"][0]["email"], "álvaro@example.org");
+    assert_eq!(world.admin.all("users", &asked).await.len(), 5);
+    world
+        .admin
+        .query("users", &[("sort", "password")])
+        .await
+        .has_fault(400, "sort@0", "unknown_field");
     let me = world.reader.get("me").await.json()["user"].clone();
     let own = format!("users/{}", me["id"].as_str().unwrap());
     assert_eq!(world.reader.get(&own).await.is(200).json(), me);

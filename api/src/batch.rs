@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::body::{LARGEST_BODY, unreadable_body};
 use crate::idempotency::{another_request, under_way};
-use crate::input::parse_json;
+use crate::input::parse_json_line;
 use crate::problem::{Problem, ProblemFault};
 
 /// Lines that are written in one transaction at most.
@@ -304,7 +304,7 @@ impl Batch {
 }
 
 fn read(line: &[u8]) -> Result<ResourceFields, Problem> {
-    Ok(ResourceFields::from_json(parse_json(line)?)?)
+    Ok(ResourceFields::from_json(parse_json_line(line)?)?)
 }
 
 fn created(line: u64, id: uuid::Uuid) -> Bytes {

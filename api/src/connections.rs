@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::refusal;
+use crate::refusal::{self, UrlLength};
 
 /// How long a connection stays when nothing is asked on it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -34,6 +34,7 @@ pub struct Progress {
     came: Cell<bool>,
     /// By when the next head has to be whole, once there is any of it.
     deadline: Cell<Option<Instant>>,
+    url: Cell<UrlLength>,
 }
 
 impl Progress {
@@ -43,15 +44,19 @@ impl Progress {
         progress.requests.set(progress.requests.get() + 1);
         progress.came.set(false);
         progress.deadline.set(None);
+        progress.url.take();
         Some(UnderWay(progress))
     }
 
     /// Notes that something came; whether the sender has had time enough.
-    fn receive(&self, patience: Duration) -> io::Result<()> {
+    fn receive(&self, bytes: &[u8], patience: Duration) -> io::Result<()> {
         if self.requests.get() > 0 {
             self.came.set(true);
             return Ok(());
         }
+        let mut url = self.url.get();
+        url.receive(bytes);
+        self.url.set(url);
         let now = Instant::now();
         match self.deadline.get() {
             Some(deadline) if deadline <= now => Err(io::ErrorKind::TimedOut.into()),
@@ -178,8 +183,9 @@ impl AsyncRead for Connection {
         let this = &mut *self;
         let before = buffer.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(context, buffer) {
-            if result.is_ok() && buffer.filled().len() > before {
-                this.progress.receive(this.patience)?;
+            let came = &buffer.filled()[before..];
+            if result.is_ok() && !came.is_empty() {
+                this.progress.receive(came, this.patience)?;
             }
             return Poll::Ready(result);
         }
@@ -202,7 +208,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         ready!(self.write_instead(context))?;
         if self.progress.requests.get() == 0
-            && let Some(instead) = refusal::in_place_of(bytes)
+            && let Some(instead) = refusal::in_place_of(bytes, self.progress.url.get())
         {
             self.instead = instead;
             // The rest goes out when it is flushed.

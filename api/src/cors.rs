@@ -18,7 +18,7 @@ pub enum Origins {
 }
 
 /// What scripts may read beside the body.
-const EXPOSED: &str = "ETag, Link, Location, Allow, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str = "ETag, Link, Location, Allow, Content-Disposition, Retry-After, RateLimit, RateLimit-Policy, Traceparent, WWW-Authenticate, X-Request-Id";
 
 /// What scripts may send.
 const ALLOWED: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, Traceparent, Tracestate";

@@ -36,7 +36,7 @@ pub fn header() -> Result<Bytes, Problem> {
     finished(writer)
 }
 
-/// Entries of lists with `|` between; metadata as JSON; what is absent is empty.
+/// Entries of lists with `|` between, escaped where an entry has one; metadata as JSON; what is absent is empty.
 pub fn rows(batch: &[Resource]) -> Result<Bytes, Problem> {
     let mut writer = ::csv::Writer::from_writer(Vec::with_capacity(batch.len() * 512));
     for resource in batch {
@@ -53,7 +53,7 @@ fn cell(value: &Json) -> String {
         Json::String(text) => text.clone(),
         Json::Array(entries) => {
             let entries: Vec<_> = entries.iter().filter_map(Json::as_str).collect();
-            entries.join("|")
+            service::library::join_entries(&entries)
         }
         other => other.to_string(),
     }

@@ -26,8 +26,10 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// For JSON and text: nothing may be loaded, and no page may frame it.
-const DATA_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+pub const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// No other site is told where its visitor comes from.
+pub const REFERRERS: &str = "no-referrer";
 
 /// For the documentation, whose scripts and styles are served from here. It makes styles of its own.
 const DOCUMENTATION_POLICY: HeaderValue = HeaderValue::from_static(
@@ -71,10 +73,16 @@ pub struct Gate {
     hasher: RandomState,
     key_policy: Option<HeaderValue>,
     address_policy: Option<HeaderValue>,
+    failure_policy: Option<HeaderValue>,
 }
 
-/// What is left of the key's budget, for the reply.
-struct KeyStanding(Standing);
+/// What is left of the budget that the request was judged by, for the reply.
+#[derive(Clone, Copy)]
+enum Judged {
+    Key(Standing),
+    /// A key was refused unseen.
+    Failures(Standing),
+}
 
 impl Gate {
     pub fn new(manners: Manners) -> Self {
@@ -93,6 +101,7 @@ impl Gate {
             hasher: RandomState::new(),
             key_policy: policy("key", limits.key),
             address_policy: policy("address", limits.address),
+            failure_policy: policy("failures", limits.failures),
             manners,
         }
     }
@@ -136,7 +145,7 @@ impl Gate {
         let policy = if is_page {
             DOCUMENTATION_POLICY
         } else {
-            DATA_POLICY
+            HeaderValue::from_static(DATA_POLICY)
         };
         if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -145,18 +154,16 @@ impl Gate {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         );
-        headers.insert(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        );
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(REFERRERS));
         let origin = request.headers().get(header::ORIGIN);
         self.manners.origins.mark(origin, headers);
         if !is_limited {
             return;
         }
-        let key = request.extensions().get::<KeyStanding>().map(|key| key.0);
-        let (name, standing, policy) = match key {
-            Some(standing) => ("key", Some(standing), &self.key_policy),
+        let judged = request.extensions().get::<Judged>().copied();
+        let (name, standing, policy) = match judged {
+            Some(Judged::Key(standing)) => ("key", Some(standing), &self.key_policy),
+            Some(Judged::Failures(standing)) => ("failures", Some(standing), &self.failure_policy),
             None => {
                 let address = network(self.address(&request));
                 let standing = self.addresses.standing(address);
@@ -188,7 +195,10 @@ impl Gate {
         }
         let standing = self.failures.standing(network(self.address(request)));
         match standing.filter(|standing| standing.retry_after.is_some()) {
-            Some(standing) if !self.is_good(secret) => Err(too_many_failures(&standing)),
+            Some(standing) if !self.is_good(secret) => {
+                request.extensions_mut().insert(Judged::Failures(standing));
+                Err(too_many_failures(&standing))
+            }
             _ => Ok(()),
         }
     }
@@ -213,7 +223,7 @@ impl Gate {
         let Some(standing) = self.keys.take(actor.key_id) else {
             return Ok(());
         };
-        request.extensions_mut().insert(KeyStanding(standing));
+        request.extensions_mut().insert(Judged::Key(standing));
         if standing.retry_after.is_some() {
             return Err(too_many("this API key", &standing));
         }

@@ -8,8 +8,8 @@ use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::Value as Json;
-use service::Expected;
 use service::json::Change;
+use service::{Expected, Fault};
 use uuid::Uuid;
 
 use crate::body::{media_type, read_body};
@@ -72,6 +72,20 @@ fn read_json(
 }
 
 pub fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
+    parsed_json(bytes, |error| {
+        format!("the body is not valid JSON: {error}")
+    })
+}
+
+/// A line of a body of lines: its number stands beside what is said of it.
+pub fn parse_json_line(bytes: &[u8]) -> Result<Json, Problem> {
+    parsed_json(bytes, |error| service::library::not_json(&error))
+}
+
+fn parsed_json(
+    bytes: &[u8],
+    describe: impl Fn(serde_json::Error) -> String,
+) -> Result<Json, Problem> {
     let malformed =
         |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
     if bytes.is_empty() {
@@ -85,8 +99,7 @@ pub fn parse_json(bytes: &[u8]) -> Result<Json, Problem> {
             error.valid_up_to()
         ))
     })?;
-    serde_json::from_str(text)
-        .map_err(|error| malformed(format!("the body is not valid JSON: {error}")))
+    serde_json::from_str(text).map_err(|error| malformed(describe(error)))
 }
 
 /// The query parameters, taken one by one; what is left over is unknown.
@@ -104,7 +117,7 @@ impl Parameters {
             .filter(|pair| !pair.is_empty())
         {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push_back((decode(name)?, decode(value)?));
+            pairs.push_back((decode(name, name)?, decode(value, name)?));
         }
         Ok(Self {
             pairs,
@@ -173,19 +186,27 @@ impl Parameters {
             .transpose()
     }
 
+    /// Passes when nothing is left over.
     pub fn finish(self) -> Result<(), Problem> {
-        match self.pairs.front() {
-            None => Ok(()),
-            Some((name, _)) => Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "unknown_parameter",
-                format!(
-                    "there is no parameter `{}`: known are {}",
-                    shortened(name),
-                    self.known.join(", ")
-                ),
-            )),
+        if self.pairs.is_empty() {
+            return Ok(());
         }
+        let known = match self.known.as_slice() {
+            [] => "this takes no parameters".to_owned(),
+            known => format!("known are {}", known.join(", ")),
+        };
+        let mut faults: Vec<Fault> = Vec::new();
+        for (name, _) in &self.pairs {
+            let name = shortened(name);
+            let detail = format!("there is no parameter `{name}`: {known}");
+            let fault = Fault::parameter(name, "unknown_parameter", detail);
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
+        let detail = faults[0].detail.clone();
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "unknown_parameter", detail);
+        Err(problem.with_faults(faults))
     }
 }
 
@@ -193,15 +214,17 @@ fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn decode(text: &str) -> Result<String, Problem> {
+/// A name or value of the query string; `parameter` is the one it belongs to.
+fn decode(text: &str, parameter: &str) -> Result<String, Problem> {
     let spaced = text.replace('+', " ");
     percent_encoding::percent_decode_str(&spaced)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
         .map_err(|_| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_parameter",
+            let name = percent_encoding::percent_decode_str(parameter).decode_utf8_lossy();
+            Problem::parameter(
+                shortened(&name),
+                "format",
                 "the query string is not UTF-8 after decoding %XX",
             )
         })

@@ -61,21 +61,6 @@ pub struct ResourceListParameters {
     total: Option<bool>,
 }
 
-/// What a plain list takes.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "read by the OpenAPI document only; Parameters reads the request"
-)]
-pub struct PageParameters {
-    /// Items on a page.
-    #[param(minimum = 1, maximum = 200, default = 25)]
-    limit: Option<u64>,
-    /// `next_cursor` of the reply before.
-    cursor: Option<String>,
-}
-
 impl Parameters {
     /// Takes what [`ListParameters`] names.
     pub fn list(&mut self, viewer: Viewer) -> Result<ListRequest, Problem> {
@@ -115,22 +100,8 @@ pub fn page_reply<T: Serialize>(
     ))
 }
 
-/// The OpenAPI document's view of [`page_reply`]: `list_schema!(ResourceList, Resource, "A page of resources.")`, for a
-/// list that can also be counted; with `plain` before the name, for one that cannot.
+/// The OpenAPI document's view of [`page_reply`]: `list_schema!(ResourceList, Resource, "A page of resources.")`.
 macro_rules! list_schema {
-    (plain $name:ident, $item:ty, $description:literal) => {
-        #[doc = $description]
-        #[derive(utoipa::ToSchema)]
-        #[expect(
-            dead_code,
-            reason = "the OpenAPI document's view of what page_reply writes"
-        )]
-        pub struct $name {
-            items: Vec<$item>,
-            #[schema(required)]
-            next_cursor: Option<String>,
-        }
-    };
     ($name:ident, $item:ty, $description:literal) => {
         #[doc = $description]
         #[derive(utoipa::ToSchema)]

@@ -51,6 +51,7 @@ pub fn within<M: Mount>(scope: M) -> M {
         // Before the node of any id, with all its methods.
         .service(assignments::list_taxonomy_review)
         .undescribed(nothing_else("/taxonomy/review"))
+        .service(assignments::find_prediction)
         .service(assignments::accept_prediction)
         .service(assignments::reject_prediction)
         .service(taxonomy::find_taxonomy_node)

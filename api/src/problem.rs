@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problem documents: one table from domain errors to status, code and title.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -47,7 +48,8 @@ pub struct ProblemFault {
     pub pointer: Option<String>,
     /// Name of a query or path parameter or of a header; of `/readyz`, what is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
+    pub parameter: Option<Cow<'static, str>>,
     /// Character inside the parameter's value, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
@@ -75,13 +77,17 @@ impl Problem {
         self
     }
 
-    fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
         self.errors = faults.into_iter().map(ProblemFault::from).collect();
         self
     }
 
     /// A parameter that breaks a rule.
-    pub fn parameter(name: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn parameter(
+        name: impl Into<Cow<'static, str>>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Error::BadParameter(vec![Fault::parameter(name, code, detail)]).into()
     }
 

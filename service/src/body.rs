@@ -107,6 +107,17 @@ impl BodyReader {
 
     /// A list of so many texts at most; absent and null are an empty one.
     pub(crate) fn list(&mut self, name: &str, most: usize, longest: usize) -> Vec<String> {
+        let texts = self.numbered_list(name, most, longest);
+        texts.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The same, each text with its number in the body: those at fault are left out.
+    pub(crate) fn numbered_list(
+        &mut self,
+        name: &str,
+        most: usize,
+        longest: usize,
+    ) -> Vec<(usize, String)> {
         let items = match self.members.remove(name) {
             None | Some(Json::Null) => return Vec::new(),
             Some(Json::Array(items)) => items,
@@ -131,7 +142,10 @@ impl BodyReader {
         for (index, item) in items.into_iter().enumerate() {
             let place = format!("{name}/{index}");
             match item {
-                Json::String(text) => texts.extend(self.checked_text(&place, text, longest)),
+                Json::String(text) => {
+                    let text = self.checked_text(&place, text, longest);
+                    texts.extend(text.map(|text| (index, text)));
+                }
                 other => self.fault(
                     &place,
                     "type",

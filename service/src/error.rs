@@ -1,5 +1,7 @@
 //! What can go wrong in the service, in terms of the domain. HTTP status codes are the `api` crate's matter.
 
+use std::borrow::Cow;
+
 use crate::database::DatabaseError;
 
 /// One field, parameter or position that was wrong, and what would be right.
@@ -18,7 +20,7 @@ pub enum Place {
     Pointer(String),
     /// A query or path parameter; with the character position (from 0) inside its value where that helps.
     Parameter {
-        name: &'static str,
+        name: Cow<'static, str>,
         position: Option<usize>,
     },
 }
@@ -32,10 +34,14 @@ impl Fault {
         }
     }
 
-    pub fn parameter(name: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn parameter(
+        name: impl Into<Cow<'static, str>>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
             place: Place::Parameter {
-                name,
+                name: name.into(),
                 position: None,
             },
             code,
@@ -50,7 +56,7 @@ impl Fault {
         detail: impl Into<String>,
     ) -> Self {
         let place = Place::Parameter {
-            name,
+            name: name.into(),
             position: Some(position),
         };
         Self {

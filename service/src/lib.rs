@@ -132,7 +132,7 @@ impl Pharos {
         let memory = Arc::new(MemoryIndex::default());
         let authorities = Arc::new(Authorities::default());
         authorities.refresh(&database).await?;
-        Ok(Self {
+        let pharos = Self {
             follow: search::follower(&database, &search, &memory),
             memory,
             words: Words::new(&database, &search),
@@ -151,7 +151,9 @@ impl Pharos {
             clock: environment.clock,
             random: environment.random,
             database,
-        })
+        };
+        pharos.read_declared_paths().await?;
+        Ok(pharos)
     }
 
     /// The database underneath.

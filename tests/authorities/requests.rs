@@ -198,6 +198,15 @@ async fn bad_authorities_are_told_with_their_place(world: World) {
             "{body}"
         );
     }
+    // Each fault names its own place, whichever were left out before it.
+    let body = json!({"name": "a", "variants": [1, "b", " ", null, ""]});
+    let faults = world.editor.post("authorities/subjects", &body).await;
+    let faults = faults.faults(422);
+    let places: Vec<&str> = faults.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(
+        places,
+        ["/variants/0", "/variants/3", "/variants/2", "/variants/4"]
+    );
     // The longest names there may be, of the longest characters, are stored and found.
     let long: String = (0..500)
         .map(|at| char::from_u32(0x2_0000 + at * 37).unwrap())

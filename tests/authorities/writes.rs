@@ -11,6 +11,7 @@ matrix![
     two_forms_of_one_subject_become_one_entry,
     what_is_there_already_is_rewritten_and_found_by_its_new_name,
     a_change_under_an_idempotency_key_rewrites_before_it_is_answered,
+    the_reply_to_a_keyed_change_counts_what_it_rewrites,
     a_renamed_authority_keeps_its_old_name_as_a_variant,
     a_merged_authority_takes_its_resources_along,
     a_deleted_authority_leaves_names_as_they_are,
@@ -221,6 +222,37 @@ async fn a_change_under_an_idempotency_key_rewrites_before_it_is_answered(world:
         .await
         .is(200);
     assert_eq!(read_resource(&world, &written).await["creator"], "Third");
+}
+
+async fn the_reply_to_a_keyed_change_counts_what_it_rewrites(world: World) {
+    for (publisher, subject) in [
+        ("harbor  press", json!(["Seas"])),
+        ("Harbour Press", json!(["SEA", "Seas", "other"])),
+        ("Another Press", json!([])),
+    ] {
+        resource(
+            &world,
+            json!({"title": "T", "creator": publisher, "publisher": publisher, "subject": subject}),
+        )
+        .await;
+    }
+    for (file, name, variant) in [
+        ("publishers", "Harbour Press", "Harbor Press"),
+        ("creators", "Harbour Press", "Harbor Press"),
+        ("subjects", "Sea", "Seas"),
+    ] {
+        let made = world
+            .editor
+            .request("POST", &format!("authorities/{file}"))
+            .header("idempotency-key", file)
+            .json(&json!({"name": name, "variants": [variant]}))
+            .send()
+            .await
+            .is(201)
+            .json();
+        assert_eq!(made["usage_count"], 2, "{file}");
+        assert_eq!(read(&world, file, &made).await, made);
+    }
 }
 
 async fn a_renamed_authority_keeps_its_old_name_as_a_variant(world: World) {

@@ -9,6 +9,8 @@ matrix![
     an_import_takes_rows_in_any_order_and_is_idempotent,
     an_import_refuses_bad_rows_alone,
     a_table_has_known_columns_alone,
+    a_code_that_comes_twice_counts_for_what_each_row_did,
+    rejects_name_the_line_whatever_ends_it,
 ];
 
 async fn import(world: &World, kind: &str, rows: &str) -> Reply {
@@ -94,7 +96,7 @@ async fn an_import_refuses_bad_rows_alone(world: World) {
             &report["read"],
             &report["inserted"],
             &report["rejected"],
-            &report["unchanged"]
+            &report["updated"]
         ),
         (&json!(9), &json!(2), &json!(6), &json!(1)),
         "{report}"
@@ -140,4 +142,49 @@ async fn a_table_has_known_columns_alone(world: World) {
             .has_fault(422, "", "unreadable");
     }
     import(&world, "text/csv", "label, code\n").await.is(200);
+}
+
+async fn a_code_that_comes_twice_counts_for_what_each_row_did(world: World) {
+    let csv = "code,label\n510,Mathematics\n510,Maths\n510,Maths\n510,Mathematics\n";
+    let report = import(&world, "text/csv", csv).await.is(200).json();
+    assert_eq!(
+        report,
+        json!({"read": 4, "inserted": 1, "updated": 2, "unchanged": 1, "rejected": 0, "rejects": []})
+    );
+    let report = import(&world, "text/csv", csv).await.is(200).json();
+    assert_eq!(
+        report,
+        json!({"read": 4, "inserted": 0, "updated": 2, "unchanged": 2, "rejected": 0, "rejects": []})
+    );
+}
+
+async fn rejects_name_the_line_whatever_ends_it(world: World) {
+    for end in ["\n", "\r\n"] {
+        let csv = [
+            "code,label",
+            "1,One",
+            "2",
+            "a b,Two",
+            "\"3",
+            "3\",Three",
+            "",
+        ]
+        .join(end);
+        let report = import(&world, "text/csv", &csv).await.is(200).json();
+        let lines: Vec<i64> = report["rejects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|reject| reject["line"].as_i64().unwrap())
+            .collect();
+        assert_eq!(lines, [3, 4, 5], "{end:?} {report}");
+    }
+    let report = import(&world, "application/x-ndjson", "\n{\"code\": }").await;
+    assert_eq!(
+        report.is(200).json()["rejects"],
+        json!([{"line": 2, "reason": "not valid JSON: expected value at column 10"}])
+    );
+    let problem = import(&world, "text/csv", "").await.is(422).json();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.ends_with("it has none"), "{detail}");
 }

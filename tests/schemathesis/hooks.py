@@ -2,8 +2,8 @@
 
 Nothing is left out here. A value that Schemathesis made is replaced in requests that are meant to be good, and only where a
 good value depends on what was answered before: a cursor comes from the page before, an Idempotency-Key belongs to one
-request, a key expires in the future; or where no schema can say it: JSON of any form has no U+0000 in it, and the routes
-that the monitoring reports (`/api/v1/resources/{id}`) are no places to take an id from.
+request, a key expires in the future; or where no schema can say it: JSON of any form has no U+0000 in it, a passage ends
+behind its start, a citation cites something, and the routes that the monitoring reports (`/api/v1/resources/{id}`) are no places to take an id from.
 """
 
 import json
@@ -128,6 +128,8 @@ def before_call(context, case, kwargs):
         give_cursor(case)
         give_expiry(case)
         give_text(case)
+        give_passage(case)
+        give_target(case)
     note_idempotency_key(case, is_meant_to_be_good)
 
 
@@ -154,6 +156,36 @@ def without_nul(value):
     if isinstance(value, dict):
         return {without_nul(name): without_nul(member) for name, member in value.items()}
     return value
+
+
+def operation_of(case):
+    return case.operation.definition.raw.get("operationId")
+
+
+def give_passage(case):
+    """An end behind the start: no schema can compare two members."""
+    body = case.body
+    if operation_of(case) not in ("create_annotation", "patch_annotation") or not isinstance(body, dict):
+        return
+    start, end = body.get("start"), body.get("end")
+    if isinstance(start, (int, float)) and isinstance(end, (int, float)) and not 1 <= end - start <= 10_000:
+        start = min(start, 999_999)
+        case.body = {**body, "start": start, "end": start + 1}
+
+
+def give_target(case):
+    """Something that is cited, whatever is stored, and not the resource itself."""
+    body = case.body
+    if operation_of(case) not in ("create_citation", "patch_citation"):
+        return
+    if isinstance(body, list) and len(body) < 1_000:
+        case.body = [*body, {"op": "add", "path": "/raw_text", "value": "A book"}]
+    elif isinstance(body, dict):
+        if not (body.get("raw_text") or "").strip():
+            body = {**body, "raw_text": "A book"}
+        if body.get("cited_id") == (case.path_parameters or {}).get("id"):
+            body = {name: member for name, member in body.items() if name != "cited_id"}
+        case.body = body
 
 
 def give_cursor(case):
@@ -187,7 +219,7 @@ def note_idempotency_key(case, is_meant_to_be_good):
 
 def give_expiry(case):
     """A time that has not passed yet."""
-    if case.operation.definition.raw.get("operationId") != "create_key" or not isinstance(case.body, dict):
+    if operation_of(case) != "create_key" or not isinstance(case.body, dict):
         return
     if case.body.get("expires_at") is not None:
         case.body = {**case.body, "expires_at": "2999-12-31T23:59:59Z"}

@@ -225,6 +225,7 @@ async fn predictions_wait_for_review(world: World) {
         (&json!("accepted"), &json!(0.75))
     );
     let by_hand = assign(&world, &item, &physics, 201).await;
+    assert_eq!(by_hand["prediction_id"], Json::Null);
     assert_eq!(
         (&by_hand["source"], &by_hand["confidence"]),
         (&json!("manual"), &Json::Null)
@@ -259,9 +260,15 @@ async fn predictions_wait_for_review(world: World) {
 async fn a_rejected_prediction_is_not_made_again(world: World) {
     let [science, ..] = small_tree(&world).await;
     let item = resource(&world, json!({"title": "R"})).await;
-    predict(&world, &item, &science, 0.5).await.is(201);
+    let reply = predict(&world, &item, &science, 0.5).await.is(201);
     let queue = world.reader.get("taxonomy/review").await.is(200).json();
     let waiting = id(&queue["items"][0]).to_owned();
+    assert_eq!(reply.json()["prediction_id"], json!(waiting));
+    let place = format!("taxonomy/review/{waiting}");
+    let location = format!("/api/v1/{place}");
+    assert_eq!(reply.header("location"), Some(location.as_str()));
+    let read_again = world.reader.get(&place).await.is(200).json();
+    assert_eq!(read_again, queue["items"][0]);
     let reject = format!("taxonomy/review/{waiting}/reject");
     for _ in 0..2 {
         let rejected = world
@@ -271,8 +278,23 @@ async fn a_rejected_prediction_is_not_made_again(world: World) {
             .await
             .is(200)
             .json();
-        assert_eq!(rejected["status"], "rejected");
+        assert_eq!(
+            (&rejected["status"], &rejected["prediction_id"]),
+            (&json!("rejected"), &json!(waiting))
+        );
+        let found = world.reader.get("taxonomy/review?status=rejected").await;
+        let found = found.is(200).json()["items"].clone();
+        assert_eq!(found.as_array().unwrap().len(), 1);
+        assert_eq!(found[0]["id"], json!(waiting));
+        assert!(rejected["reviewed_at"].is_string());
+        assert_eq!(found[0]["reviewed_at"], rejected["reviewed_at"]);
+        assert_eq!(world.reader.get(&place).await.is(200).json(), found[0]);
     }
+    world
+        .reader
+        .get("taxonomy/review?status=accepted")
+        .await
+        .problem(400, "invalid_parameter");
     let again = predict(&world, &item, &science, 0.99)
         .await
         .problem(409, "conflict");

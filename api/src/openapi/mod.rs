@@ -61,6 +61,7 @@ pub fn complete(document: &mut utoipa::openapi::OpenApi) {
             patches::describe(operation, components);
         }
         for operation in operations_mut(item) {
+            parameters::add_if_none_match(operation);
             parameters::describe(operation);
         }
     }

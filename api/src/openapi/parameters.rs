@@ -36,6 +36,24 @@ pub fn describe(operation: &mut Operation) {
     }
 }
 
+/// What may be answered 304 takes an `If-None-Match`. Whatever does not name the tag is passed over.
+pub fn add_if_none_match(operation: &mut Operation) {
+    if !operation.responses.responses.contains_key("304") {
+        return;
+    }
+    let parameter = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("ETags that the caller knows, with commas between, or `*`: the answer is 304 when the current one is among them."))
+        .schema(Some(text()))
+        .example(Some(serde_json::json!("\"1\"")))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(parameter));
+}
+
 /// A POST takes an `Idempotency-Key`.
 pub fn add_idempotency_key(operation: &mut Operation) {
     let schema = text()

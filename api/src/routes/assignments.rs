@@ -5,14 +5,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use service::Pharos;
 use service::accounts::Scope;
-use service::taxonomy::{Assignment, NewAssignment, Prediction};
-use utoipa::ToSchema;
+use service::taxonomy::{Assignment, NewAssignment, Prediction, ReviewStatus};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::input::{JsonBody, Parameters, PathId};
 use crate::lists::{ListParameters, list_schema, page_reply};
-use crate::output::json;
+use crate::output::{json, located};
 use crate::paths::PathIds;
 use crate::problem::Problem;
 
@@ -24,7 +24,7 @@ list_schema!(
 list_schema!(
     PredictionList,
     Prediction,
-    "A page of predictions that wait for review."
+    "A page of predictions that wait for review, or were rejected."
 );
 
 /// What a resource is to be assigned to.
@@ -65,7 +65,7 @@ pub async fn list_resource_taxonomy(
 /// prediction that was rejected before.
 #[utoipa::path(tag = "taxonomy", params(("id" = Uuid, Path)), request_body = NewAssignmentBody, security(("key" = [])), responses(
     (status = 200, description = "It was there already", body = Assignment),
-    (status = 201, description = "Assigned or predicted", body = Assignment),
+    (status = 201, description = "Assigned or predicted", body = Assignment, headers(("Location" = String, description = "Where the nodes of the resource, or the prediction, can be read"))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -79,12 +79,14 @@ pub async fn assign_taxonomy_node(
     Parameters::of(&request)?.finish()?;
     let new = NewAssignment::from_json(body.0)?;
     let (assignment, is_new) = pharos.assign_taxonomy_node(id.0, new).await?;
-    let status = if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
+    if !is_new {
+        return json(StatusCode::OK, &assignment);
+    }
+    let path = match assignment.prediction_id {
+        Some(id) => format!("/api/v1/taxonomy/review/{id}"),
+        None => format!("/api/v1/resources/{}/taxonomy", id.0),
     };
-    json(status, &assignment)
+    Ok(located(json(StatusCode::CREATED, &assignment)?, &path))
 }
 
 /// Takes a resource from a node. Both stay.
@@ -105,9 +107,22 @@ pub async fn unassign_taxonomy_node(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Lists the predictions that wait for review, surest first unless asked otherwise. Filters and sorts know `id`, `path`,
-/// `confidence` and `created_at`, filters also `resource_id` and `node_id`.
-#[utoipa::path(tag = "taxonomy", params(ListParameters), security(("key" = [])), responses(
+/// Which predictions the review lists.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "read by the OpenAPI document only; Parameters reads the request"
+)]
+struct ReviewParameters {
+    /// `pending` (default) for those that wait for review, `rejected` for those that were rejected.
+    #[param(inline)]
+    status: Option<ReviewStatus>,
+}
+
+/// Lists the predictions that wait for review, or with `status=rejected` those that were rejected, surest first unless asked
+/// otherwise. Filters and sorts know `id`, `path`, `confidence` and `created_at`, filters also `resource_id` and `node_id`.
+#[utoipa::path(tag = "taxonomy", params(ReviewParameters, ListParameters), security(("key" = [])), responses(
     (status = 200, description = "A page", body = PredictionList, headers(("Link" = String, description = "The next page, `rel=\"next\"`"))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
@@ -120,9 +135,28 @@ pub async fn list_taxonomy_review(
 ) -> Result<HttpResponse, Problem> {
     let actor = caller.require(Scope::LibraryRead)?;
     let mut parameters = Parameters::of(&request)?;
+    let status = parameters.parsed("status")?.unwrap_or_default();
     let list = parameters.list(actor.viewer())?;
     parameters.finish()?;
-    page_reply(&request, pharos.list_taxonomy_review(&list).await?)
+    let page = pharos.list_taxonomy_review(status, &list).await?;
+    page_reply(&request, page)
+}
+
+/// Reads a prediction that waits for review or was rejected.
+#[utoipa::path(tag = "taxonomy", params(("id" = Uuid, Path)), security(("key" = [])), responses(
+    (status = 200, description = "The prediction", body = Prediction),
+    (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
+))]
+#[get("/taxonomy/review/{id}")]
+pub async fn find_prediction(
+    request: HttpRequest,
+    Caller(actor, id): Caller<PathId>,
+    pharos: Data<Pharos>,
+) -> Result<HttpResponse, Problem> {
+    actor.require(Scope::LibraryRead)?;
+    Parameters::of(&request)?.finish()?;
+    json(StatusCode::OK, &pharos.find_prediction(id.0).await?)
 }
 
 /// Accepts a prediction: the resource belongs to the node from now on.

@@ -37,7 +37,7 @@ pub struct DirectionParameters {
     direction: Option<Direction>,
 }
 
-/// A citation to be made. One of `cited_id`, `identifier` and `raw_text` is needed (else 409).
+/// A citation to be made. One of `cited_id`, `identifier` and `raw_text` is needed (else 422).
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(

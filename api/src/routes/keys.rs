@@ -1,6 +1,7 @@
 //! API keys. Everybody manages their own; an admin everybody's.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use chrono::{DateTime, Utc};
@@ -11,11 +12,11 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::input::{JsonBody, Parameters, PathId};
-use crate::lists::{PageParameters, list_schema, page_reply};
+use crate::lists::{ListParameters, list_schema, page_reply};
 use crate::output::{conditional, located, tagged};
 use crate::problem::Problem;
 
-list_schema!(plain KeyList, Key, "A page of keys.");
+list_schema!(KeyList, Key, "A page of keys.");
 
 /// A key to be created.
 #[derive(ToSchema)]
@@ -38,8 +39,9 @@ pub struct NewKeyBody {
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// Lists keys, newest first: all for an admin, else the caller's own.
-#[utoipa::path(tag = "accounts", params(PageParameters), security(("key" = [])), responses(
+/// Lists keys, newest first unless asked otherwise: all for an admin, else the caller's own. Filters and sorts know `id`,
+/// `user_id`, `name`, `prefix`, `role`, `expires_at`, `revoked_at`, `last_used_at` and `created_at`.
+#[utoipa::path(tag = "accounts", params(ListParameters), security(("key" = [])), responses(
     (status = 200, description = "A page", body = KeyList, headers(("Link" = String))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
@@ -52,15 +54,14 @@ pub async fn list_keys(
 ) -> Result<HttpResponse, Problem> {
     caller.0.require_key_management()?;
     let mut parameters = Parameters::of(&request)?;
-    let (limit, cursor) = (parameters.number("limit")?, parameters.text("cursor")?);
+    let list = parameters.list(caller.0.viewer())?;
     parameters.finish()?;
     let user_id = if caller.0.may(Scope::Admin) {
         None
     } else {
         Some(caller.0.user_id)
     };
-    let page = pharos.list_keys(user_id, limit, cursor.as_deref()).await?;
-    page_reply(&request, page)
+    page_reply(&request, pharos.list_keys(user_id, &list).await?)
 }
 
 /// Creates a key. The secret is in this reply only.
@@ -82,10 +83,12 @@ pub async fn create_key(
         narrow_to_own(&mut new, &actor)?;
     }
     let created = pharos.create_key(new).await?;
-    Ok(located(
-        tagged(StatusCode::CREATED, &created.key.tag(), &created)?,
-        &format!("/api/v1/keys/{}", created.key.id),
-    ))
+    let mut response = tagged(StatusCode::CREATED, &created.key.tag(), &created)?;
+    // It holds the secret.
+    let unkept = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, unkept);
+    let path = format!("/api/v1/keys/{}", created.key.id);
+    Ok(located(response, &path))
 }
 
 /// A key never reaches further than the one that made it.

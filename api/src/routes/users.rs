@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::input::{IfMatch, JsonBody, Parameters, PathId};
-use crate::lists::{PageParameters, list_schema, page_reply};
+use crate::lists::{ListParameters, list_schema, page_reply};
 use crate::output::{conditional, json, located, versioned};
 use crate::problem::Problem;
 
-list_schema!(plain UserList, User, "A page of users.");
+list_schema!(UserList, User, "A page of users.");
 
 /// A user to be created.
 #[derive(ToSchema)]
@@ -98,8 +98,9 @@ pub async fn find_me(
     )
 }
 
-/// Lists users in the order of their addresses.
-#[utoipa::path(tag = "accounts", params(PageParameters), security(("key" = [])), responses(
+/// Lists users, by their addresses unless asked otherwise. Filters and sorts know `id`, `email`, `display_name`, `role`,
+/// `disabled_at`, `created_at` and `updated_at`.
+#[utoipa::path(tag = "accounts", params(ListParameters), security(("key" = [])), responses(
     (status = 200, description = "A page", body = UserList, headers(("Link" = String))),
     (status = "4XX", description = "The request was refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "The server failed", body = Problem, content_type = "application/problem+json"),
@@ -110,12 +111,11 @@ pub async fn list_users(
     caller: Caller,
     pharos: Data<Pharos>,
 ) -> Result<HttpResponse, Problem> {
-    caller.require(Scope::Admin)?;
+    let actor = caller.require(Scope::Admin)?;
     let mut parameters = Parameters::of(&request)?;
-    let (limit, cursor) = (parameters.number("limit")?, parameters.text("cursor")?);
+    let list = parameters.list(actor.viewer())?;
     parameters.finish()?;
-    let page = pharos.list_users(limit, cursor.as_deref()).await?;
-    page_reply(&request, page)
+    page_reply(&request, pharos.list_users(&list).await?)
 }
 
 /// Creates a user. 409 when the address is taken.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use entity::{api_keys, users};
 use parking_lot::Mutex;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -19,7 +19,6 @@ use crate::Pharos;
 use crate::body::BodyReader;
 use crate::database::{Batcher, Database, DatabaseError, FromRow, Row};
 use crate::error::{Error, Fault};
-use crate::lists::{Page, checked_limit};
 use crate::time::rfc3339;
 
 /// What every key begins with.
@@ -359,42 +358,6 @@ impl Pharos {
         Ok(created)
     }
 
-    /// Keys, newest first: all of them, or one user's.
-    pub async fn list_keys(
-        &self,
-        user_id: Option<Uuid>,
-        limit: Option<u64>,
-        cursor: Option<&str>,
-    ) -> Result<Page<Key>, Error> {
-        let limit = checked_limit(limit)?;
-        let binding = format!("keys\u{1}{user_id:?}");
-        let mut query = api_keys::Entity::find()
-            .order_by_desc(api_keys::Column::Id)
-            .limit(limit + 1);
-        if let Some(user_id) = user_id {
-            query = query.filter(api_keys::Column::UserId.eq(user_id));
-        }
-        if let Some(cursor) = cursor {
-            let position = self.cursors.read(&binding, cursor)?;
-            let id = position
-                .as_str()
-                .and_then(|id| Uuid::try_parse(id).ok())
-                .unwrap_or_default();
-            query = query.filter(api_keys::Column::Id.lt(id));
-        }
-        let rows = query
-            .all(&self.database)
-            .await
-            .map_err(DatabaseError::from)?;
-        let keys = rows
-            .into_iter()
-            .map(Key::try_from)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(keys, limit, |last| {
-            self.cursors.write(&binding, &json!(last.id))
-        }))
-    }
-
     pub async fn find_key(&self, id: Uuid) -> Result<Key, Error> {
         let found = api_keys::Entity::find_by_id(id)
             .one(&self.database)
@@ -441,7 +404,7 @@ fn key_not_found(id: Uuid) -> Error {
     }
 }
 
-fn read_scopes(scopes: &Json) -> Result<Vec<Scope>, Error> {
+pub(super) fn read_scopes(scopes: &Json) -> Result<Vec<Scope>, Error> {
     scopes
         .as_array()
         .into_iter()

@@ -2,6 +2,7 @@
 
 mod access;
 mod keys;
+mod list;
 mod users;
 
 pub use self::access::{Actor, Role, Scope, Viewer};
@@ -9,3 +10,4 @@ pub use self::keys::{CreatedKey, Key, NewKey};
 pub use self::users::{NewUser, User, UserChanges};
 
 pub(crate) use self::keys::{KeyUse, LastUses, checker};
+pub(crate) use self::list::{KEYS, USERS};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::users::{ActiveModel, Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::access::{Actor, Role};
@@ -12,7 +12,6 @@ use crate::Pharos;
 use crate::body::BodyReader;
 use crate::database::DatabaseError;
 use crate::error::{Error, Fault};
-use crate::lists::{Page, checked_limit};
 use crate::time::rfc3339;
 use crate::version::Expected;
 
@@ -203,31 +202,6 @@ impl Pharos {
             .await
             .map_err(DatabaseError::from)?;
         found.ok_or_else(|| not_found(email))?.try_into()
-    }
-
-    /// Users in the order of their addresses.
-    pub async fn list_users(
-        &self,
-        limit: Option<u64>,
-        cursor: Option<&str>,
-    ) -> Result<Page<User>, Error> {
-        let limit = checked_limit(limit)?;
-        let mut query = Entity::find().order_by_asc(Column::Email).limit(limit + 1);
-        if let Some(cursor) = cursor {
-            let position = self.cursors.read("users", cursor)?;
-            query = query.filter(Column::Email.gt(position.as_str().unwrap_or_default()));
-        }
-        let rows = query
-            .all(&self.database)
-            .await
-            .map_err(DatabaseError::from)?;
-        let users = rows
-            .into_iter()
-            .map(User::try_from)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(users, limit, |last| {
-            self.cursors.write("users", &json!(last.email))
-        }))
     }
 
     /// Changes a user when the stored version is an expected one. The last admin that is not disabled stays one.

@@ -89,8 +89,8 @@ fn read_name(reader: &mut BodyReader) -> String {
 }
 
 fn read_variants(reader: &mut BodyReader) -> Vec<String> {
-    let variants = reader.list("variants", MOST_VARIANTS, LONGEST_NAME);
-    for (index, variant) in variants.iter().enumerate() {
+    let variants = reader.numbered_list("variants", MOST_VARIANTS, LONGEST_NAME);
+    for (index, variant) in &variants {
         if !variant.chars().any(is_visible) {
             reader.fault(
                 &format!("variants/{index}"),
@@ -101,7 +101,7 @@ fn read_variants(reader: &mut BodyReader) -> Vec<String> {
     }
     variants
         .into_iter()
-        .map(|variant| variant.trim().to_owned())
+        .map(|(_, variant)| variant.trim().to_owned())
         .collect()
 }
 

@@ -10,7 +10,7 @@ use super::authority::{Authority, AuthorityChanges, NewAuthority, Stored, find};
 use super::file::AuthorityFile;
 use super::forms::{begin, claim, note_rewrite, release};
 use crate::Pharos;
-use crate::database::{DatabaseError, Transaction};
+use crate::database::{DatabaseError, Transaction, writes_are_joined};
 use crate::error::Error;
 use crate::version::Expected;
 
@@ -92,16 +92,20 @@ impl Pharos {
         self.authorities.refresh(&self.database).await
     }
 
-    /// What a change answers, after resources have been rewritten by it.
+    /// What a change answers, after resources have been rewritten by it. A reply that is kept under an `Idempotency-Key` is
+    /// made before that, and counts what is going to be rewritten.
     pub(super) async fn rewritten(
         &self,
         file: AuthorityFile,
         stored: Stored,
     ) -> Result<Authority, Error> {
         self.rewrite_resources().await;
-        let mut authority = stored.shown(0);
-        authority.usage_count = self.count_usage(file, &authority.name).await?;
-        Ok(authority)
+        let usage_count = if writes_are_joined() {
+            self.count_forms(file, &stored).await?
+        } else {
+            self.count_usage(file, &stored.name).await?
+        };
+        Ok(stored.shown(usage_count))
     }
 }
 

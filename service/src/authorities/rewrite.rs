@@ -4,6 +4,7 @@
 //! have another form, in small batches, each a transaction that looks again. So it may be ended at any time: the note
 //! stays until a pass has come to its end, and the next start or change of a file begins another one.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::authority::Stored;
 use super::file::AuthorityFile;
+use super::forms::key_of;
 use super::known::{Authorities, KnownNames, by_authorities, check};
 use crate::Pharos;
 use crate::clock::Clock;
@@ -105,6 +108,29 @@ impl Pharos {
         self.database.spawn(async move { rewriter.run().await });
     }
 
+    /// How many resources have some form of a name, whose rewriting waits for the commit: so many have the name itself
+    /// afterwards. Forms are told apart in Rust, so all resources are looked at, as the rewriting does.
+    pub(super) async fn count_forms(
+        &self,
+        file: AuthorityFile,
+        authority: &Stored,
+    ) -> Result<i64, Error> {
+        let forms = std::iter::once(&authority.name).chain(&authority.variants);
+        let forms: HashSet<Uuid> = forms.map(|form| key_of(form)).collect();
+        let (mut count, mut after) = (0, Uuid::nil());
+        loop {
+            let batch = look_at(&self.database, file, after).await?;
+            let Some(last) = batch.last() else {
+                return Ok(count);
+            };
+            after = last.id;
+            for named in &batch {
+                let has_form = named.names.iter().any(|name| forms.contains(&key_of(name)));
+                count += i64::from(has_form);
+            }
+        }
+    }
+
     fn rewriter(&self) -> Rewriter {
         Rewriter {
             database: self.database.clone(),
@@ -153,7 +179,7 @@ impl Rewriter {
     async fn pass(&self, file: AuthorityFile) -> Result<(), Error> {
         let mut after = Uuid::nil();
         loop {
-            let batch = self.look_at(file, after).await?;
+            let batch = look_at(&self.database, file, after).await?;
             let Some(last) = batch.last() else {
                 return Ok(());
             };
@@ -168,31 +194,6 @@ impl Rewriter {
                 self.rewrite(ids).await?;
             }
         }
-    }
-
-    async fn look_at(&self, file: AuthorityFile, after: Uuid) -> Result<Vec<Named>, Error> {
-        let column = Expr::col((Entity, file.column()));
-        let id = (Entity, Column::Id);
-        let select = Query::select()
-            .column(id)
-            .expr(column.clone())
-            .from(Entity)
-            .and_where(Expr::col(id).gt(after))
-            .and_where(column.is_not_null())
-            .order_by(id, Order::Asc)
-            .limit(BATCH_LOOKED_AT)
-            .take();
-        let statement = self.database.build(&select);
-        Ok(match file {
-            AuthorityFile::Subjects => {
-                let found: Vec<Many> = self.database.fetch_all(statement).await?;
-                found.into_iter().map(|Many(named)| named).collect()
-            }
-            AuthorityFile::Creators | AuthorityFile::Publishers => {
-                let found: Vec<One> = self.database.fetch_all(statement).await?;
-                found.into_iter().map(|One(named)| named).collect()
-            }
-        })
     }
 
     async fn rewrite(&self, ids: &[Uuid]) -> Result<(), Error> {
@@ -216,6 +217,36 @@ impl Rewriter {
         })
         .await
     }
+}
+
+/// The next resources that have something in the column of a file, in the order of ids.
+async fn look_at(
+    database: &Database,
+    file: AuthorityFile,
+    after: Uuid,
+) -> Result<Vec<Named>, Error> {
+    let column = Expr::col((Entity, file.column()));
+    let id = (Entity, Column::Id);
+    let select = Query::select()
+        .column(id)
+        .expr(column.clone())
+        .from(Entity)
+        .and_where(Expr::col(id).gt(after))
+        .and_where(column.is_not_null())
+        .order_by(id, Order::Asc)
+        .limit(BATCH_LOOKED_AT)
+        .take();
+    let statement = database.build(&select);
+    Ok(match file {
+        AuthorityFile::Subjects => {
+            let found: Vec<Many> = database.fetch_all(statement).await?;
+            found.into_iter().map(|Many(named)| named).collect()
+        }
+        AuthorityFile::Creators | AuthorityFile::Publishers => {
+            let found: Vec<One> = database.fetch_all(statement).await?;
+            found.into_iter().map(|One(named)| named).collect()
+        }
+    })
 }
 
 fn has_other_form(names: &KnownNames, file: AuthorityFile, found: &[String]) -> bool {

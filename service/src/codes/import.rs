@@ -11,7 +11,7 @@ use super::tree::{Codes, arrange, in_circles, without_parent};
 use crate::Pharos;
 use crate::body::shortened;
 use crate::error::{Error, Fault};
-use crate::library::ImportFormat;
+use crate::library::{ImportFormat, late_lines, listed, not_json};
 
 /// Rows of an import at most.
 const MOST_ROWS: usize = 50_000;
@@ -65,7 +65,7 @@ impl Pharos {
                 import.take(codes, *line, row.clone(), now);
             }
             import.refuse_loose_ends(codes);
-            Ok(import.report(codes))
+            Ok(import.report())
         })
         .await
     }
@@ -81,7 +81,15 @@ struct Import {
 
 struct Touched {
     before: Option<entity::classification_codes::Model>,
-    lines: Vec<u64>,
+    rows: Vec<(u64, Effect)>,
+}
+
+/// What a row did to its code as the rows before it had left it.
+#[derive(Clone, Copy)]
+enum Effect {
+    Inserted,
+    Updated,
+    Unchanged,
 }
 
 impl Import {
@@ -97,28 +105,32 @@ impl Import {
             Ok(new) => new,
             Err(reason) => return self.rejects.push(CodeReject { line, reason }),
         };
-        let before = codes.get(&new.code).cloned();
-        let touched = self.touched.entry(new.code.clone());
-        touched
-            .or_insert_with(|| Touched {
-                before: before.clone(),
-                lines: Vec::new(),
-            })
-            .lines
-            .push(line);
-        match before {
-            None => {
-                codes.insert(new.code.clone(), model(new, now));
-            }
+        let name = new.code.clone();
+        let before = codes.get(&name).cloned();
+        let (after, effect) = match before.clone() {
+            None => (model(new, now), Effect::Inserted),
             Some(mut code) => {
+                let is_same = code.label == new.label
+                    && (new.parent_code.is_none()
+                        || code.parent_given && code.parent_code == new.parent_code);
                 code.label = new.label;
                 if let Some(parent) = new.parent_code {
                     code.parent_given = true;
                     code.parent_code = Some(parent);
                 }
-                codes.insert(new.code, code);
+                let effect = if is_same {
+                    Effect::Unchanged
+                } else {
+                    Effect::Updated
+                };
+                (code, effect)
             }
-        }
+        };
+        codes.insert(name.clone(), after);
+        let rows = Vec::new();
+        let touched = self.touched.entry(name);
+        let touched = touched.or_insert(Touched { before, rows });
+        touched.rows.push((line, effect));
     }
 
     /// Refuses rows that name a parent which is not there, and those that would make a circle.
@@ -159,7 +171,7 @@ impl Import {
             }
             return;
         };
-        for line in touched.lines {
+        for (line, _) in touched.rows {
             let reason = reason.to_owned();
             self.rejects.push(CodeReject { line, reason });
         }
@@ -169,24 +181,17 @@ impl Import {
         };
     }
 
-    fn report(mut self, codes: &Codes) -> CodeImportReport {
+    fn report(mut self) -> CodeImportReport {
         let mut report = CodeImportReport {
             read: self.read,
             rejected: self.rejects.len() as u64,
             ..CodeImportReport::default()
         };
-        for (code, touched) in &self.touched {
-            let repeated = touched.lines.len() as u64 - 1;
-            report.unchanged += repeated;
-            match (&touched.before, codes.get(code)) {
-                (None, _) => report.inserted += 1,
-                (Some(before), Some(after))
-                    if (&before.label, before.parent_given, &before.parent_code)
-                        == (&after.label, after.parent_given, &after.parent_code) =>
-                {
-                    report.unchanged += 1;
-                }
-                (Some(_), _) => report.updated += 1,
+        for (_, effect) in self.touched.values().flat_map(|touched| &touched.rows) {
+            match effect {
+                Effect::Inserted => report.inserted += 1,
+                Effect::Updated => report.updated += 1,
+                Effect::Unchanged => report.unchanged += 1,
             }
         }
         self.rejects.sort_by_key(|reject| reject.line);
@@ -212,7 +217,7 @@ fn read_ndjson(bytes: &[u8]) -> Vec<Line> {
         .map(|(line, number)| {
             let row = match serde_json::from_slice(line) {
                 Ok(row) => read_row(row),
-                Err(error) => Err(format!("not valid JSON: {error}")),
+                Err(error) => Err(not_json(&error)),
             };
             (number, row)
         })
@@ -224,6 +229,7 @@ const COLUMNS: [&str; 3] = ["code", "label", "parent_code"];
 
 fn read_csv(bytes: &[u8]) -> Result<Vec<Line>, Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let late = late_lines(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let headers = reader
         .headers()
@@ -235,7 +241,7 @@ fn read_csv(bytes: &[u8]) -> Result<Vec<Line>, Error> {
     {
         return Err(unreadable(format!(
             "the header needs the columns code and label: it has {}",
-            headers.iter().collect::<Vec<_>>().join(", ")
+            listed(headers.iter())
         )));
     }
     let mut seen = Vec::new();
@@ -253,7 +259,7 @@ fn read_csv(bytes: &[u8]) -> Result<Vec<Line>, Error> {
     for record in reader.byte_records() {
         let record =
             record.map_err(|error| unreadable(format!("the file cannot be read: {error}")))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, csv::Position::line) + late;
         let row = if record.len() == headers.len() {
             csv_row(&headers, &record).and_then(read_row)
         } else {

@@ -28,6 +28,11 @@ pub(super) fn current() -> Option<Arc<Joined>> {
     JOINED.try_with(Clone::clone).ok().flatten()
 }
 
+/// Whether what this task has written waits for the commit of the request.
+pub(crate) fn writes_are_joined() -> bool {
+    current().is_some()
+}
+
 /// Runs `work` outside the joined transaction, if there is one: for what must see committed rows alone.
 pub(crate) async fn apart<F: Future>(work: F) -> F::Output {
     match current() {

@@ -47,7 +47,7 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, Value};
 pub use self::batch::Batcher;
 pub(crate) use self::bulk::{BulkInsert, ColumnType, Form, token_vector};
 pub use self::error::DatabaseError;
-pub(crate) use self::joined::{JoinedWrites, apart};
+pub(crate) use self::joined::{JoinedWrites, apart, writes_are_joined};
 pub use self::migrate::MigrationStep;
 pub use self::monitor::{
     DatabaseReport, GroupSize, PoolReport, PostgresReport, RouteReport, SlowStatementReport,

@@ -109,6 +109,9 @@ pub struct PostgresReport {
     pub connections: i64,
     /// How many connections the server takes.
     pub maximum_connections: i64,
+    /// How many of them it keeps for superusers.
+    #[serde(skip)]
+    pub reserved_connections: i64,
     pub database_bytes: i64,
     /// Whether this connection is encrypted; null where the server does not say.
     #[schema(required)]
@@ -251,7 +254,9 @@ impl Database {
         let sql = "SELECT CASE WHEN blks_hit + blks_read > 0 THEN blks_hit::float8 / (blks_hit + blks_read) END, \
                    xact_commit, xact_rollback, deadlocks, numbackends::bigint, \
                    current_setting('max_connections')::bigint, pg_database_size(datname), \
-                   (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) \
+                   (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), \
+                   current_setting('superuser_reserved_connections')::bigint \
+                   + COALESCE(current_setting('reserved_connections', true)::bigint, 0) \
                    FROM pg_stat_database WHERE datname = current_database()";
         let report: Option<PostgresReport> = self.fetch_one(self.statement(sql, [])).await?;
         let Some(mut report) = report else {
@@ -344,6 +349,7 @@ impl FromRow for PostgresReport {
             maximum_connections: row.get(5)?,
             database_bytes: row.get(6)?,
             encrypted: row.get(7)?,
+            reserved_connections: row.get(8)?,
             pooled: false,
             top_statements: None,
         })

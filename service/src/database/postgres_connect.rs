@@ -225,22 +225,6 @@ fn other_transport_may_do(error: &Error) -> bool {
 
 /// The driver's errors about these do not name the file.
 fn check_files(target: &PostgresTarget) -> Result<(), String> {
-    const MODES: [&str; 6] = [
-        "disable",
-        "allow",
-        "prefer",
-        "require",
-        "verify-ca",
-        "verify-full",
-    ];
-    if let Some(mode) = target.parameter("sslmode")
-        && !MODES.contains(&mode)
-    {
-        return Err(format!(
-            "sslmode `{mode}` is unknown: use {}",
-            MODES.join(", ")
-        ));
-    }
     for name in ["sslrootcert", "sslcert", "sslkey"] {
         if let Some(path) = target.parameter(name) {
             std::fs::read(path)

@@ -23,6 +23,16 @@ const POSTGRES_PARAMETERS: &[&str] = &[
     "options",
 ];
 
+/// What `sslmode` may be.
+const SSL_MODES: [&str; 6] = [
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
+
 /// A parsed database URL. Its `Debug` and `Display` leave the password out.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -69,6 +79,8 @@ pub enum UrlError {
     InMemory,
     #[error("unknown parameter `{parameter}` in the database URL: known are {known}")]
     UnknownParameter { parameter: String, known: String },
+    #[error("sslmode `{0}` is unknown: use {known}", known = SSL_MODES.join(", "))]
+    UnknownSslMode(String),
     #[error("mode `{0}` is not supported: use rwc (create when missing) or rw")]
     UnsupportedMode(String),
     #[error(
@@ -109,6 +121,16 @@ impl DatabaseUrl {
                 Err(UrlError::UnsupportedScheme(other.to_owned()))
             }
             _ => Err(UrlError::MissingScheme),
+        }
+    }
+
+    /// The file, when the database is one that is not there.
+    pub fn missing_file(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(target) if !std::path::Path::new(&target.path).exists() => {
+                Some(&target.path)
+            }
+            _ => None,
         }
     }
 
@@ -205,7 +227,10 @@ fn parse_postgres(rest: &str) -> Result<PostgresTarget, UrlError> {
         return Err(UrlError::MissingDatabase);
     }
     let parameters = parameters(query)?;
-    for (name, _) in &parameters {
+    for (name, value) in &parameters {
+        if name == "sslmode" && !SSL_MODES.contains(&value.as_str()) {
+            return Err(UrlError::UnknownSslMode(value.clone()));
+        }
         if !POSTGRES_PARAMETERS.contains(&name.as_str()) {
             return Err(UrlError::UnknownParameter {
                 parameter: name.clone(),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use entity::json_paths;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{EntityTrait, QueryOrder, Set};
+use sea_orm::{EntityTrait, Set};
 use uuid::Uuid;
 
+use super::declared::written_paths;
 use super::filter::json_path;
 use super::{DeclaredIndex, JsonColumn, JsonPath};
 use crate::Pharos;
@@ -60,17 +61,13 @@ impl Pharos {
                 }
             })
             .await?;
+        self.read_declared_paths().await?;
         Ok(true)
     }
 
     /// The declared paths, by their bytes.
     pub async fn json_indexes(&self) -> Result<Vec<String>, Error> {
-        let found = json_paths::Entity::find()
-            .order_by_asc(json_paths::Column::Path)
-            .all(&self.database)
-            .await
-            .map_err(DatabaseError::from)?;
-        Ok(found.into_iter().map(|row| row.path).collect())
+        written_paths(&self.database).await
     }
 
     /// Takes a declaration back and drops the indexes of its path. Tells whether it was there.
@@ -96,6 +93,7 @@ impl Pharos {
                 }
             })
             .await?;
+        self.read_declared_paths().await?;
         Ok(known)
     }
 
@@ -189,7 +187,8 @@ impl Indexer {
     }
 }
 
-fn parse_path(path: &str) -> Result<(JsonColumn, JsonPath), Error> {
+/// The column and the keys of a path as it is declared.
+pub(super) fn parse_path(path: &str) -> Result<(JsonColumn, JsonPath), Error> {
     let expected = || {
         Error::Conflict(format!(
             "`{path}` is no path into JSON: write for example resources.metadata.pages, keys with other characters in quotes"

@@ -1,6 +1,7 @@
 //! Questions about JSON columns with one meaning on both databases: PostgreSQL's JSONB meaning.
 
 pub mod canonical;
+mod declared;
 mod document;
 pub mod filter;
 pub mod index;
@@ -11,11 +12,14 @@ mod postgres;
 mod sqlite;
 mod tokens;
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SelectStatement};
 use serde_json::Value as Json;
 
 use crate::database::Database;
 
+pub use self::declared::DeclaredPaths;
 pub use self::lookup::{Lookup, Lookups};
 pub use self::patch::Change;
 pub(crate) use self::patch::merge_fields;
@@ -78,6 +82,22 @@ pub enum JsonTest {
     HasAll(JsonPath, Vec<String>),
 }
 
+impl JsonTest {
+    fn path(&self) -> &JsonPath {
+        match self {
+            Self::Contains(path, _)
+            | Self::Contained(path, _)
+            | Self::Exists(path)
+            | Self::Equals(path, _)
+            | Self::Compares(path, ..)
+            | Self::Matches(path, ..)
+            | Self::Has(path, _)
+            | Self::HasAny(path, _)
+            | Self::HasAll(path, _) => path,
+        }
+    }
+}
+
 /// A JSON column that can be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JsonColumn {
@@ -132,6 +152,9 @@ pub trait JsonMatch: Send + Sync {
 
     /// What makes and what drops the indexes of a declared path, each to be run outside of a transaction.
     fn declared_indexes(&self, column: JsonColumn, path: &[String]) -> Vec<DeclaredIndex>;
+
+    /// What is to be known of the declared paths, where conditions on them are spelled in another way.
+    fn declared(&self) -> Option<&Arc<DeclaredPaths>>;
 }
 
 /// An index of a declared path.
@@ -161,6 +184,6 @@ pub fn json_match(database: &Database) -> Box<dyn JsonMatch> {
                 has_index: database.indexes_json(),
             })
         },
-        || Box::new(postgres::PostgresJson),
+        || Box::new(postgres::PostgresJson::default()),
     )
 }

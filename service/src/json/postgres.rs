@@ -1,20 +1,45 @@
 //! JSON on PostgreSQL: JSONB's own operators. Containment and equality use the GIN index, existence and order the
 //! indexes of declared paths, which have to be spelled exactly so (see [`super::index`]).
 
+use std::sync::Arc;
+
 use sea_orm::Value;
-use sea_orm::sea_query::{BinOper, Expr, ExprTrait, PostgresQueryBuilder, Query, SelectStatement};
+use sea_orm::sea_query::{
+    BinOper, Expr, ExprTrait, Func, PostgresQueryBuilder, Query, SelectStatement,
+};
 use serde_json::{Value as Json, json};
 
 use super::tokens::Place;
-use super::{DeclaredIndex, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups, Part, array_index};
+use super::{
+    DeclaredIndex, DeclaredPaths, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups, Part,
+    array_index,
+};
 
 /// Characters of a string that the index of a declared path keeps.
 const KEPT_CHARACTERS: usize = 200;
 
-pub(super) struct PostgresJson;
+#[derive(Default)]
+pub(super) struct PostgresJson {
+    declared: Arc<DeclaredPaths>,
+}
+
+/// A path into a column.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    column: JsonColumn,
+    path: &'a [String],
+    /// Whether it is spelled as the indexes of the path are.
+    is_declared: bool,
+}
 
 impl JsonMatch for PostgresJson {
     fn passes(&self, column: JsonColumn, test: &JsonTest) -> Expr {
+        let path = test.path();
+        let spot = Spot {
+            column,
+            path,
+            is_declared: self.declared.contains(column, path),
+        };
         match test {
             // An array at the path may contain a bare scalar, one deeper down may not.
             JsonTest::Contains(path, value)
@@ -22,12 +47,12 @@ impl JsonMatch for PostgresJson {
             {
                 contains(column.column(), &nested(path, value))
             }
-            JsonTest::Contains(path, value) => contains(at(column, path), value),
-            JsonTest::Contained(path, value) => {
-                at(column, path).binary(BinOper::Custom("<@"), json_value(value))
+            JsonTest::Contains(_, value) => contains(at(spot), value),
+            JsonTest::Contained(_, value) => {
+                at(spot).binary(BinOper::Custom("<@"), json_value(value))
             }
-            JsonTest::Exists(path) => {
-                type_at(column, path).is_in(["array", "boolean", "number", "object", "string"])
+            JsonTest::Exists(_) => {
+                type_at(spot).is_in(["array", "boolean", "number", "object", "string"])
             }
             // An array at the top may contain a bare scalar, which does not make it equal.
             JsonTest::Equals(path, value)
@@ -35,22 +60,22 @@ impl JsonMatch for PostgresJson {
             {
                 contains(column.column(), &nested(path, value))
             }
-            JsonTest::Equals(path, value) => at(column, path).eq(json_value(value)),
-            JsonTest::Compares(path, comparison, value) => {
+            JsonTest::Equals(_, value) => at(spot).eq(json_value(value)),
+            JsonTest::Compares(_, comparison, value) => {
                 let operator = comparison.operator();
                 match value {
                     Json::Number(number) => Expr::cust_with_exprs(
                         format!("($1 {operator} $2::text::numeric)"),
-                        [number_at(column, path), Expr::val(number.as_str())],
+                        [number_at(spot), Expr::val(number.as_str())],
                     ),
-                    Json::String(text) => compare_text(column, path, operator, text),
+                    Json::String(text) => compare_text(spot, operator, text),
                     _ => Expr::val(false),
                 }
             }
-            JsonTest::Matches(path, part, text) => match_text(column, path, *part, text),
-            JsonTest::Has(path, value) => has(column, path, value),
-            JsonTest::HasAny(path, keys) => has_keys(column, path, "?|", keys),
-            JsonTest::HasAll(path, keys) => has_keys(column, path, "?&", keys),
+            JsonTest::Matches(_, part, text) => match_text(spot, *part, text),
+            JsonTest::Has(_, value) => has(spot, value),
+            JsonTest::HasAny(_, keys) => has_keys(spot, "?|", keys),
+            JsonTest::HasAll(_, keys) => has_keys(spot, "?&", keys),
         }
     }
 
@@ -70,6 +95,11 @@ impl JsonMatch for PostgresJson {
         let hash = path
             .iter()
             .fold(Place::of(column), |place, key| place.key(key));
+        let spot = Spot {
+            column,
+            path,
+            is_declared: true,
+        };
         let index = |kind: &str, expression: Expr| {
             let name = format!("idx_json_{}_{}_{kind}", column.name(), hash.token());
             let expression = spelled(expression);
@@ -82,10 +112,14 @@ impl JsonMatch for PostgresJson {
         };
         // None is partial: the planner takes how rare a value is from them.
         vec![
-            index("number", number_at(column, path)),
-            index("string", beginning_at(column, path)),
-            index("type", type_at(column, path)),
+            index("number", number_at(spot)),
+            index("string", beginning_at(spot)),
+            index("type", type_at(spot)),
         ]
+    }
+
+    fn declared(&self) -> Option<&Arc<DeclaredPaths>> {
+        Some(&self.declared)
     }
 }
 
@@ -117,117 +151,119 @@ fn contains(column: Expr, value: &Json) -> Expr {
 }
 
 /// The value at a path.
-fn at(column: JsonColumn, path: &[String]) -> Expr {
-    if path.is_empty() {
-        return column.column();
+fn at(spot: Spot<'_>) -> Expr {
+    if spot.path.is_empty() {
+        return spot.column.column();
     }
-    Expr::cust_with_exprs("($1 #> $2)", [column.column(), path_array(path)])
+    extracted(spot, "#>", "jsonb_extract_path")
 }
 
 /// The text of the value at a path.
-fn text_at(column: JsonColumn, path: &[String]) -> Expr {
-    Expr::cust_with_exprs("($1 #>> $2)", [column.column(), path_array(path)])
+fn text_at(spot: Spot<'_>) -> Expr {
+    extracted(spot, "#>>", "jsonb_extract_path_text")
 }
 
 /// The name of the type of the value at a path.
-fn type_at(column: JsonColumn, path: &[String]) -> Expr {
-    Expr::cust_with_exprs("(jsonb_typeof($1))", [at(column, path)])
+fn type_at(spot: Spot<'_>) -> Expr {
+    Expr::cust_with_exprs("(jsonb_typeof($1))", [at(spot)])
 }
 
 /// The number at a path, else NULL.
-fn number_at(column: JsonColumn, path: &[String]) -> Expr {
+fn number_at(spot: Spot<'_>) -> Expr {
     Expr::cust_with_exprs(
         "(CASE WHEN jsonb_typeof($1) = 'number' THEN $2::numeric END)",
-        [at(column, path), text_at(column, path)],
+        [at(spot), text_at(spot)],
     )
 }
 
 /// The string at a path, else NULL.
-fn string_at(column: JsonColumn, path: &[String]) -> Expr {
+fn string_at(spot: Spot<'_>) -> Expr {
     Expr::cust_with_exprs(
         "(CASE WHEN jsonb_typeof($1) = 'string' THEN $2 END)",
-        [at(column, path), text_at(column, path)],
+        [at(spot), text_at(spot)],
     )
 }
 
 /// The beginning of the string at a path, short enough for a B-tree.
-fn beginning_at(column: JsonColumn, path: &[String]) -> Expr {
+fn beginning_at(spot: Spot<'_>) -> Expr {
     Expr::cust_with_exprs(
         format!("(\"left\"($1, {KEPT_CHARACTERS}) COLLATE \"C\")"),
-        [string_at(column, path)],
+        [string_at(spot)],
     )
 }
 
 /// Narrowed by the beginnings, which are ordered as the strings are or equal.
-fn compare_text(column: JsonColumn, path: &[String], operator: &str, text: &str) -> Expr {
+fn compare_text(spot: Spot<'_>, operator: &str, text: &str) -> Expr {
     let narrow = format!("{}=", operator.trim_end_matches('='));
     let beginning: String = text.chars().take(KEPT_CHARACTERS).collect();
     Expr::cust_with_exprs(
         format!("($1 {narrow} $2::text AND $3 COLLATE \"C\" {operator} $4::text)"),
         [
-            beginning_at(column, path),
+            beginning_at(spot),
             Expr::val(beginning),
-            string_at(column, path),
+            string_at(spot),
             Expr::val(text),
         ],
     )
 }
 
-fn match_text(column: JsonColumn, path: &[String], part: Part, text: &str) -> Expr {
+fn match_text(spot: Spot<'_>, part: Part, text: &str) -> Expr {
     let condition = match part {
         Part::Beginning => "(starts_with($1, $2::text))",
         Part::End => "(\"right\"($1, char_length($2::text)) = $2::text)",
         Part::Anywhere => "(strpos($1, $2::text) > 0)",
     };
-    let matched = Expr::cust_with_exprs(condition, [string_at(column, path), Expr::val(text)]);
+    let matched = Expr::cust_with_exprs(condition, [string_at(spot), Expr::val(text)]);
     if part != Part::Beginning {
         return matched;
     }
     let beginning: String = text.chars().take(KEPT_CHARACTERS).collect();
-    let from = beginning_at(column, path).gte(Expr::val(beginning));
+    let from = beginning_at(spot).gte(Expr::val(beginning));
     from.and(matched)
 }
 
-fn has(column: JsonColumn, path: &[String], value: &Json) -> Expr {
+fn has(spot: Spot<'_>, value: &Json) -> Expr {
     // Containment would find an object in an array of the whole column alone; only scalars are asked for.
-    let in_value = if path.is_empty() {
-        contains(column.column(), &json!([value]))
+    let in_value = if spot.path.is_empty() {
+        contains(spot.column.column(), &json!([value]))
     } else {
         Expr::cust_with_exprs(
             "(CASE WHEN jsonb_typeof($1) = 'object' THEN FALSE ELSE $1 @> $2 END)",
-            [at(column, path), json_value(value)],
+            [at(spot), json_value(value)],
         )
     };
     match value {
         // A list is never an object, and an OR would hide it from the GIN index.
-        _ if path.is_empty() && column != JsonColumn::Metadata => in_value,
+        _ if spot.path.is_empty() && spot.column != JsonColumn::Metadata => in_value,
         Json::String(key) => in_value.or(Expr::cust_with_exprs(
             "(CASE WHEN jsonb_typeof($1) = 'object' THEN jsonb_exists($1, $2::text) END)",
-            [at(column, path), Expr::val(key.as_str())],
+            [at(spot), Expr::val(key.as_str())],
         )),
         _ => in_value,
     }
 }
 
-fn has_keys(column: JsonColumn, path: &[String], operator: &'static str, keys: &[String]) -> Expr {
-    at(column, path).binary(BinOper::Custom(operator), bound_array(keys))
+fn has_keys(spot: Spot<'_>, operator: &'static str, keys: &[String]) -> Expr {
+    at(spot).binary(BinOper::Custom(operator), bound_array(keys))
 }
 
 fn json_value(value: &Json) -> Expr {
     Expr::val(Value::Json(Some(Box::new(value.clone()))))
 }
 
-/// A path as the indexes of declared paths spell it; one with characters that a literal would have to escape cannot be
-/// declared and is bound.
-fn path_array(path: &[String]) -> Expr {
-    let plain = |key: &String| {
-        key.chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | ':' | '.' | '/'))
-    };
-    if path.iter().all(plain) {
-        return Expr::cust(format!("'{}'::text[]", array_literal(path)));
+/// A declared path is spelled as its indexes spell it, and has no characters that a literal would have to escape; the keys of
+/// any other are bound one by one, which costs a scan less than an array that is read anew from a text for each row.
+fn extracted(spot: Spot<'_>, operator: &str, function: &'static str) -> Expr {
+    let column = spot.column.column();
+    if spot.is_declared {
+        let path = Expr::cust(format!("'{}'::text[]", array_literal(spot.path)));
+        return Expr::cust_with_exprs(format!("($1 {operator} $2)"), [column, path]);
     }
-    bound_array(path)
+    let keys = spot.path.iter().map(|key| Expr::val(key.as_str()));
+    let keys = keys.map(|key| key.cast_as("text"));
+    Func::cust(function)
+        .args(std::iter::once(column).chain(keys))
+        .into()
 }
 
 fn bound_array(items: &[String]) -> Expr {
@@ -241,4 +277,56 @@ fn array_literal(items: &[String]) -> String {
         .map(|item| format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\"")))
         .collect();
     format!("{{{}}}", elements.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Comparison, JsonPath};
+
+    fn text_of(json: &PostgresJson, test: &JsonTest) -> String {
+        let condition = json.passes(JsonColumn::Metadata, test);
+        let statement = Query::select().expr(condition).take();
+        statement.build(PostgresQueryBuilder).0
+    }
+
+    fn questions(path: &[&str]) -> Vec<JsonTest> {
+        let path: JsonPath = path.iter().map(|key| (*key).to_owned()).collect();
+        vec![
+            JsonTest::Contains(path.clone(), json!("value")),
+            JsonTest::Contained(path.clone(), json!(["value"])),
+            JsonTest::Exists(path.clone()),
+            JsonTest::Equals(path.clone(), json!("value")),
+            JsonTest::Compares(path.clone(), Comparison::Less, json!("value")),
+            JsonTest::Compares(path.clone(), Comparison::Less, json!(7)),
+            JsonTest::Matches(path.clone(), Part::Beginning, "value".to_owned()),
+            JsonTest::Has(path.clone(), json!("value")),
+            JsonTest::HasAny(path.clone(), vec!["value".to_owned()]),
+            JsonTest::HasAll(path, vec!["value".to_owned()]),
+        ]
+    }
+
+    #[test]
+    fn nothing_of_a_request_becomes_sql() {
+        let json = PostgresJson::default();
+        for test in questions(&["secret", "0", "it's"]) {
+            let text = text_of(&json, &test);
+            assert!(
+                !text.contains("secret") && !text.contains("it's") && !text.contains("value"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_declared_path_is_spelled_as_its_indexes_are() {
+        let json = PostgresJson::default();
+        let path = vec!["pages".to_owned()];
+        json.declared.set([(JsonColumn::Metadata, path.clone())]);
+        let indexes = json.declared_indexes(JsonColumn::Metadata, &path);
+        let text = text_of(&json, &JsonTest::Exists(path));
+        let expression = text.trim_start_matches("SELECT ").split(" IN ").next();
+        let expression = expression.expect("an expression");
+        assert!(indexes[2].create.contains(expression), "{text}");
+    }
 }

@@ -4,6 +4,7 @@
 //! schema object, so that other tools can still open the file.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use rusqlite::functions::FunctionFlags;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement};
@@ -12,8 +13,8 @@ use serde_json::Value as Json;
 use super::lookup::TokenExpression;
 use super::tokens::Place;
 use super::{
-    Comparison, DeclaredIndex, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups, Part, array_index,
-    document,
+    Comparison, DeclaredIndex, DeclaredPaths, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups,
+    Part, array_index, document,
 };
 
 const FUNCTION: &str = "pharos_json_match";
@@ -126,6 +127,10 @@ impl JsonMatch for SqliteJson {
 
     fn declared_indexes(&self, _: JsonColumn, _: &[String]) -> Vec<DeclaredIndex> {
         Vec::new()
+    }
+
+    fn declared(&self) -> Option<&Arc<DeclaredPaths>> {
+        None
     }
 }
 

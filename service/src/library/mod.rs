@@ -30,7 +30,7 @@ pub use self::fields::{ReadStatus, ResourceFields};
 pub use self::import::{ImportReport, Reject};
 pub use self::record::{Rendered, Resource};
 pub use self::resources::NewResource;
-pub use self::rows::ImportFormat;
+pub use self::rows::{ImportFormat, join_entries, not_json};
 
 pub(crate) use self::annotations::ANNOTATIONS;
 pub(crate) use self::citations::{CITATIONS, RANKS};
@@ -38,4 +38,5 @@ pub(crate) use self::collections::{COLLECTIONS, CONTENTS, MEMBERS};
 pub(crate) use self::list::padded;
 pub(crate) use self::record::{KnownResources, Stamp, resource_columns, stamp_columns};
 pub(crate) use self::resources::{creator, find_where, not_found, reader, update};
+pub(crate) use self::rows::{late_lines, listed};
 pub(crate) use self::table::RESOURCES;

@@ -80,7 +80,7 @@ fn open_ndjson(reader: Box<dyn Read + Send>) -> Lines {
             let row = match serde_json::from_slice(bytes) {
                 Ok(Json::Object(row)) => Ok(row),
                 Ok(_) => Err("expected a JSON object".to_owned()),
-                Err(error) => Err(format!("not valid JSON: {error}")),
+                Err(error) => Err(not_json(&error)),
             };
             let text = match &row {
                 Ok(row) => Json::Object(row.clone()),
@@ -91,16 +91,35 @@ fn open_ndjson(reader: Box<dyn Read + Send>) -> Lines {
     }))
 }
 
+/// The columns of a header, for errors.
+pub(crate) fn listed<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+    let columns: Vec<&str> = columns.filter(|name| !name.is_empty()).collect();
+    if columns.is_empty() {
+        return "none".to_owned();
+    }
+    columns.join(", ")
+}
+
+/// Why a line is no JSON, with the column; the number of the line stands beside it.
+pub fn not_json(error: &serde_json::Error) -> String {
+    let reason = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match reason.strip_suffix(&place) {
+        Some(reason) => format!("not valid JSON: {reason} at column {}", error.column()),
+        None => format!("not valid JSON: {reason}"),
+    }
+}
+
+/// By how much the CSV reader counts the lines of a file that begins so too low: after a row that ends in CR LF it counts
+/// the LF to the next one.
+pub(crate) fn late_lines(beginning: &[u8]) -> u64 {
+    let end = beginning.iter().position(|byte| *byte == b'\n');
+    u64::from(end.is_some_and(|end| beginning[..end].ends_with(b"\r")))
+}
+
 fn open_csv(reader: Box<dyn Read + Send>) -> Result<Lines, Error> {
     let mut reader = std::io::BufReader::new(reader);
-    let first = reader.fill_buf().map_err(unreadable)?;
-    // After a row that ends in CR LF the reader counts the LF to the next one.
-    let late = u64::from(
-        first
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .is_some_and(|end| first[..end].ends_with(b"\r")),
-    );
+    let late = late_lines(reader.fill_buf().map_err(unreadable)?);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let headers = reader.byte_headers().map_err(unreadable)?.clone();
     let headers: Vec<String> = headers
@@ -114,7 +133,7 @@ fn open_csv(reader: Box<dyn Read + Send>) -> Result<Lines, Error> {
     if !headers.iter().any(|name| name == "title") {
         return Err(unreadable(format!(
             "the header has no column `title`: it has {}",
-            headers.join(", ")
+            listed(headers.iter().map(String::as_str))
         )));
     }
     Ok(Box::new(reader.into_byte_records().map(move |record| {
@@ -151,12 +170,7 @@ fn csv_row(headers: &[String], cells: Vec<String>) -> Map<String, Json> {
         }
         match name.as_str() {
             "subject" | "relation" => {
-                let entries: Vec<&str> = cell
-                    .split('|')
-                    .map(str::trim)
-                    .filter(|entry| !entry.is_empty())
-                    .collect();
-                row.insert(name.clone(), entries.into());
+                row.insert(name.clone(), split_entries(&cell).into());
             }
             "quality_score" => {
                 row.insert(name.clone(), scalar(cell));
@@ -187,6 +201,57 @@ fn csv_row(headers: &[String], cells: Vec<String>) -> Map<String, Json> {
         row.insert("metadata".to_owned(), metadata.into());
     }
     row
+}
+
+/// The entries of a list as one cell: `|` between them, `\|` for a `|` of an entry, and `\\` for a `\` that stands before
+/// either of the two, or at an entry's end. Every other `\` stands for itself.
+pub fn join_entries(entries: &[&str]) -> String {
+    let mut cell = String::new();
+    for (number, entry) in entries.iter().enumerate() {
+        if number > 0 {
+            cell.push('|');
+        }
+        let mut rest = entry.chars().peekable();
+        while let Some(character) = rest.next() {
+            let is_escaped = match character {
+                '|' => true,
+                '\\' => matches!(rest.peek(), None | Some('|' | '\\')),
+                _ => false,
+            };
+            if is_escaped {
+                cell.push('\\');
+            }
+            cell.push(character);
+        }
+    }
+    cell
+}
+
+/// The entries of a cell that [`join_entries`] wrote, or a person: space around them does not count, nor do empty ones.
+fn split_entries(cell: &str) -> Vec<String> {
+    let mut entries = vec![String::new()];
+    let mut rest = cell.chars().peekable();
+    while let Some(character) = rest.next() {
+        match (character, rest.peek()) {
+            ('|', _) => entries.push(String::new()),
+            ('\\', Some('|' | '\\')) => {
+                let escaped = rest.next();
+                entries
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|entry| entry.extend(escaped));
+            }
+            _ => entries
+                .last_mut()
+                .into_iter()
+                .for_each(|entry| entry.push(character)),
+        }
+    }
+    entries
+        .iter()
+        .map(|entry| entry.trim().to_owned())
+        .filter(|entry| !entry.is_empty())
+        .collect()
 }
 
 /// Whether a column holds references, which are texts even where one of them is all digits.

@@ -1,7 +1,7 @@
 //! What each list can be filtered and sorted by, for the description of the API.
 
 use super::table::{Holds, Table};
-use crate::{authorities, codes, library, taxonomy};
+use crate::{accounts, authorities, codes, library, taxonomy};
 
 /// A list: the operation that answers it, and its fields.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ const fn list(operation: &'static str, table: &'static Table) -> DescribedList {
 }
 
 /// Every list and whatever else takes a filter.
-pub const DESCRIBED_LISTS: [DescribedList; 18] = [
+pub const DESCRIBED_LISTS: [DescribedList; 20] = [
     list("list_resources", &library::RESOURCES),
     list("export_resources", &library::RESOURCES),
     list("search_library", &library::RESOURCES),
@@ -68,4 +68,6 @@ pub const DESCRIBED_LISTS: [DescribedList; 18] = [
     list("list_classification_codes", &codes::CODES),
     // The three files have the same fields.
     list("list_authorities", &authorities::SUBJECTS),
+    list("list_users", &accounts::USERS),
+    list("list_keys", &accounts::KEYS),
 ];

@@ -45,7 +45,10 @@ pub struct Assignment {
     #[schema(required, minimum = 0, maximum = 1)]
     pub confidence: Option<f64>,
     pub status: AssignmentStatus,
-    /// When a prediction was accepted.
+    /// Of a prediction that waits for review or was rejected: how the review knows it.
+    #[schema(required)]
+    pub prediction_id: Option<Uuid>,
+    /// When a prediction was accepted or rejected.
     #[serde(with = "rfc3339::option")]
     #[schema(required)]
     pub reviewed_at: Option<DateTime<Utc>>,
@@ -105,6 +108,7 @@ impl FromRow for Assignment {
             source: row.get(4)?,
             confidence: row.get(5)?,
             status: AssignmentStatus::Accepted,
+            prediction_id: None,
             reviewed_at: row.get(6)?,
             created_at: row.get(7)?,
         })
@@ -249,6 +253,7 @@ pub(super) fn shown(model: Model, node: &taxonomy_nodes::Model) -> Assignment {
         source: model.source,
         confidence: model.confidence,
         status: AssignmentStatus::Accepted,
+        prediction_id: None,
         reviewed_at: model.reviewed_at,
         created_at: model.created_at,
     }

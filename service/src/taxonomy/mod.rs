@@ -14,7 +14,7 @@ mod subtree;
 pub use self::assignments::{Assignment, AssignmentStatus, NewAssignment};
 pub use self::list::NodeList;
 pub use self::node::{NewNode, NodeChanges, TaxonomyNode};
-pub use self::predictions::Prediction;
+pub use self::predictions::{Prediction, ReviewStatus};
 
 pub(crate) use self::assignments::ASSIGNMENTS;
 pub(crate) use self::list::NODES;

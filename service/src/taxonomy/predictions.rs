@@ -1,9 +1,11 @@
 //! Predictions: they wait for review, and one that was rejected is not made again.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 use entity::taxonomy_predictions::{ActiveModel, Column, Entity, Model};
 use entity::{resource_taxonomy, resources, taxonomy_nodes};
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 use serde::Serialize;
 use uuid::Uuid;
@@ -21,7 +23,38 @@ use crate::time::{format_timestamp, rfc3339};
 const PENDING: &str = "pending";
 const REJECTED: &str = "rejected";
 
-/// A prediction that waits for review.
+/// Which predictions are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewStatus {
+    /// Those that wait for review.
+    #[default]
+    Pending,
+    /// Those that were rejected; they can still be accepted.
+    Rejected,
+}
+
+impl ReviewStatus {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => PENDING,
+            Self::Rejected => REJECTED,
+        }
+    }
+}
+
+impl FromStr for ReviewStatus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Pending, Self::Rejected]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| format!("expected {PENDING} or {REJECTED}"))
+    }
+}
+
+/// A prediction that waits for review, or was rejected.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Prediction {
     /// UUIDv7.
@@ -37,6 +70,11 @@ pub struct Prediction {
     /// From 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     pub confidence: f64,
+    pub status: ReviewStatus,
+    /// When it was rejected.
+    #[serde(with = "rfc3339::option")]
+    #[schema(required)]
+    pub reviewed_at: Option<DateTime<Utc>>,
     /// RFC 3339 in UTC with six fraction digits.
     #[serde(with = "rfc3339")]
     pub created_at: DateTime<Utc>,
@@ -61,6 +99,9 @@ impl Listed for Prediction {}
 
 impl FromRow for Prediction {
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
+        let status: String = row.get(8)?;
+        let status: ReviewStatus = status.parse().map_err(DatabaseError::Other)?;
+        let changed_at: DateTime<Utc> = row.get(9)?;
         Ok(Self {
             id: row.get(0)?,
             resource_id: row.get(1)?,
@@ -69,12 +110,14 @@ impl FromRow for Prediction {
             path: row.get(4)?,
             label: row.get(5)?,
             confidence: row.get(6)?,
+            status,
+            reviewed_at: (status == ReviewStatus::Rejected).then_some(changed_at),
             created_at: row.get(7)?,
         })
     }
 }
 
-fn columns() -> [Expr; 8] {
+fn columns() -> [Expr; 10] {
     let own = |name| Expr::col(("taxonomy_predictions", name));
     [
         own("id"),
@@ -85,35 +128,57 @@ fn columns() -> [Expr; 8] {
         Expr::col(("taxonomy_nodes", "label")),
         own("confidence"),
         own("created_at"),
+        own("status"),
+        own("updated_at"),
     ]
 }
 
+/// Predictions with their nodes and resources.
+fn predictions() -> SelectStatement {
+    Query::select()
+        .from(Entity)
+        .inner_join(
+            taxonomy_nodes::Entity,
+            Expr::col((taxonomy_nodes::Entity, taxonomy_nodes::Column::Id))
+                .equals((Entity, Column::NodeId)),
+        )
+        .inner_join(
+            resources::Entity,
+            Expr::col((resources::Entity, resources::Column::Id))
+                .equals((Entity, Column::ResourceId)),
+        )
+        .take()
+}
+
 impl Pharos {
-    /// The predictions that wait for review.
+    /// The predictions that wait for review, or those that were rejected.
     pub async fn list_taxonomy_review(
         &self,
+        status: ReviewStatus,
         request: &ListRequest,
     ) -> Result<Page<Prediction>, Error> {
-        let rows = Query::select()
-            .from(Entity)
-            .inner_join(
-                taxonomy_nodes::Entity,
-                Expr::col((taxonomy_nodes::Entity, taxonomy_nodes::Column::Id))
-                    .equals((Entity, Column::NodeId)),
-            )
-            .inner_join(
-                resources::Entity,
-                Expr::col((resources::Entity, resources::Column::Id))
-                    .equals((Entity, Column::ResourceId)),
-            )
-            .and_where(Expr::col((Entity, Column::Status)).eq(PENDING))
-            .take();
+        let status = status.as_str();
         let source = Source {
-            name: "taxonomy/review".to_owned(),
+            name: format!("taxonomy/review/{status}"),
             table: &QUEUE,
-            rows,
+            rows: predictions()
+                .and_where(Expr::col((Entity, Column::Status)).eq(status))
+                .take(),
         };
         self.list_rows(&source, request, columns()).await
+    }
+
+    /// Reads a prediction that waits for review or was rejected.
+    pub async fn find_prediction(&self, id: Uuid) -> Result<Prediction, Error> {
+        let select = predictions()
+            .exprs(columns())
+            .and_where(Expr::col((Entity, Column::Id)).eq(id))
+            .take();
+        let found = self
+            .database
+            .fetch_one(self.database.build(&select))
+            .await?;
+        found.ok_or_else(|| not_found(id))
     }
 
     /// Accepts a prediction: the resource belongs to the node from now on. One that was rejected can still be accepted.
@@ -158,6 +223,7 @@ impl Pharos {
                 let node = find(&transaction, prediction.node_id).await?;
                 if prediction.status != REJECTED {
                     prediction.status = REJECTED.to_owned();
+                    prediction.updated_at = now;
                     let row = ActiveModel {
                         status: Set(prediction.status.clone()),
                         updated_at: Set(now),
@@ -193,10 +259,10 @@ fn not_found(id: Uuid) -> Error {
 }
 
 fn predicted(model: Model, node: &taxonomy_nodes::Model) -> Assignment {
-    let status = if model.status == REJECTED {
-        AssignmentStatus::Rejected
+    let (status, reviewed_at) = if model.status == REJECTED {
+        (AssignmentStatus::Rejected, Some(model.updated_at))
     } else {
-        AssignmentStatus::Pending
+        (AssignmentStatus::Pending, None)
     };
     Assignment {
         resource_id: model.resource_id,
@@ -206,7 +272,8 @@ fn predicted(model: Model, node: &taxonomy_nodes::Model) -> Assignment {
         source: "predicted".to_owned(),
         confidence: Some(model.confidence),
         status,
-        reviewed_at: None,
+        prediction_id: Some(model.id),
+        reviewed_at,
         created_at: model.created_at,
     }
 }

@@ -113,6 +113,7 @@ impl Pharos {
             viewer,
         };
         let compiled = compiler.compile(&parsed, false)?;
+        self.read_declared_paths_beside();
         match compiled.lookups {
             Some(lookups) => self.narrow(compiled.condition, &lookups, reach).await,
             None => Ok(compiled.condition),

@@ -20,27 +20,37 @@ fn byte_of(text: &str, number: usize) -> Option<usize> {
 }
 
 /// Where a passage of the old text begins in the new one. Expected is where the changes around it moved it to; when it is
-/// not there, the only place near by counts, and when there is none near by, the only place at all. `None` when the passage
-/// is gone, or when there are several such places.
+/// not there, the only place near by counts, and when there is none near by, the only place at all. A place that stood there
+/// before, in what both texts begin or end with, is another passage and does not count. `None` when the passage is gone,
+/// or when there are several places.
 pub(super) fn find_again(old: &str, new: &str, quote: &str, start: usize) -> Option<usize> {
-    let expected = expected_start(old, new, start);
     let length = quote.chars().count();
+    let kept = Kept::of(old, new);
+    let expected = kept.expected_start(start);
     if passage(new, expected, expected + length) == Some(quote) {
         return Some(expected);
     }
-    let near_from = expected.saturating_sub(NEAR);
-    let begin = byte_of(new, near_from).unwrap_or(new.len());
-    let window = &new[begin..];
-    let end = byte_of(window, expected - near_from + NEAR + length).unwrap_or(window.len());
-    let at = match places(&window[..end], quote) {
-        Places::Only(at) => begin + at,
+    // Only places that reach into what has changed are new.
+    let first = (kept.beginning + 1).saturating_sub(length);
+    let behind = (kept.new_length - kept.end + length).saturating_sub(1);
+    let near_first = first.max(expected.saturating_sub(NEAR));
+    let near_behind = behind.min(expected + NEAR + length);
+    let (at, from) = match places(between(new, near_first, near_behind), quote) {
+        Places::Only(at) => (at, near_first),
         Places::Several => return None,
-        Places::None => match places(new, quote) {
-            Places::Only(at) => at,
+        Places::None => match places(between(new, first, behind), quote) {
+            Places::Only(at) => (at, first),
             Places::None | Places::Several => return None,
         },
     };
-    Some(new[..at].chars().count())
+    Some(from + between(new, from, usize::MAX)[..at].chars().count())
+}
+
+/// The characters from one offset to another, as many as there are.
+fn between(text: &str, from: usize, behind: usize) -> &str {
+    let rest = &text[byte_of(text, from).unwrap_or(text.len())..];
+    let end = byte_of(rest, behind.saturating_sub(from)).unwrap_or(rest.len());
+    &rest[..end]
 }
 
 enum Places {
@@ -62,24 +72,38 @@ fn places(text: &str, quote: &str) -> Places {
     }
 }
 
-/// What both texts end with has moved with the end; everything else is expected where it was.
-fn expected_start(old: &str, new: &str, start: usize) -> usize {
-    let common_end = old
-        .chars()
-        .rev()
-        .zip(new.chars().rev())
-        .take_while(|(one, other)| one == other)
-        .count();
-    let common_beginning = old
-        .chars()
-        .zip(new.chars())
-        .take_while(|(one, other)| one == other)
-        .count();
-    let (old_length, new_length) = (old.chars().count(), new.chars().count());
-    if start < common_beginning || start < old_length - common_end {
-        return start;
+/// How many characters two texts have in common at the beginning and at the end. In a text that repeats itself the two
+/// may overlap.
+struct Kept {
+    beginning: usize,
+    end: usize,
+    old_length: usize,
+    new_length: usize,
+}
+
+impl Kept {
+    fn of(old: &str, new: &str) -> Self {
+        let same = |(one, other): &(char, char)| one == other;
+        Self {
+            beginning: old.chars().zip(new.chars()).take_while(same).count(),
+            end: old
+                .chars()
+                .rev()
+                .zip(new.chars().rev())
+                .take_while(same)
+                .count(),
+            old_length: old.chars().count(),
+            new_length: new.chars().count(),
+        }
     }
-    (start + new_length).saturating_sub(old_length)
+
+    /// What both texts end with has moved with the end; everything else is expected where it was.
+    fn expected_start(&self, start: usize) -> usize {
+        if start < self.beginning || start < self.old_length - self.end {
+            return start;
+        }
+        (start + self.new_length).saturating_sub(self.old_length)
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +143,23 @@ mod tests {
         assert_eq!(found("one two three", "", "two"), None);
         assert_eq!(found("a two b", "two x two y", "two"), None);
         assert_eq!(found("aa b", "b caaa", "aa"), None);
+    }
+
+    #[test]
+    fn a_passage_that_is_gone_does_not_become_another_one_that_stood_there_before() {
+        let tables = "A. See table 1. B. See table 1. C.";
+        let (first, second) = ("See table 1.", tables.rfind("See"));
+        let second = second.expect("the second");
+        let without = "A. See table 1. B. C.";
+        assert_eq!(find_again(tables, without, first, second), None);
+        assert_eq!(find_again("the cat the dog", "the cat dog", "the", 8), None);
+        // The other one stands behind it.
+        assert_eq!(find_again("the cat the dog", "cat the dog", "the", 0), None);
+        // One that moved is found beside one that stood there before.
+        assert_eq!(
+            find_again("the cat, the dog, end", "the cat, dog: the, end", "the", 9),
+            Some(14)
+        );
     }
 
     #[test]

@@ -174,16 +174,33 @@ impl AnnotationFields {
 
     /// Reads a body; all faults are reported at once.
     pub fn from_json(body: Json) -> Result<Self, Error> {
+        Self::read(body, true)
+    }
+
+    /// Offsets that name no passage of any text are a fault where the body has named both; else it is what is stored that
+    /// does not allow it.
+    fn read(body: Json, names_passage: bool) -> Result<Self, Error> {
         let mut reader = BodyReader::new(body, "an annotation")?;
         reader.require("field", "the name of a field");
         reader.require("start", "an offset");
         reader.require("end", "an offset");
+        let field = reader.one_of("field", &TextField::WORDS);
+        let (start, end) = (
+            reader.integer("start", 0..=LONGEST_TEXT),
+            reader.integer("end", 0..=LONGEST_TEXT),
+        );
+        if let (true, Some(start), Some(end)) = (names_passage, start, end)
+            && !(1..=LONGEST_QUOTE).contains(&(end - start))
+        {
+            let expected = format!(
+                "a passage has from 1 to {LONGEST_QUOTE} characters: expected an end behind the start {start}"
+            );
+            reader.fault("end", "out_of_range", expected);
+        }
         let fields = Self {
-            field: reader
-                .one_of("field", &TextField::WORDS)
-                .unwrap_or(TextField::Title),
-            start: reader.integer("start", 0..=LONGEST_TEXT).unwrap_or(0),
-            end: reader.integer("end", 0..=LONGEST_TEXT).unwrap_or(1),
+            field: field.unwrap_or(TextField::Title),
+            start: start.unwrap_or(0),
+            end: end.unwrap_or(1),
             quote: reader.text(
                 "quote",
                 usize::try_from(LONGEST_QUOTE).unwrap_or(usize::MAX),
@@ -203,7 +220,9 @@ impl AnnotationFields {
     fn changed(&self, change: &Change) -> Result<Self, Error> {
         let fields =
             serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
-        Self::from_json(change.apply(fields)?)
+        let names_passage = matches!(change, Change::Merge(patch)
+            if !patch["start"].is_null() && !patch["end"].is_null());
+        Self::read(change.apply(fields)?, names_passage)
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::resources::not_found as no_resource;
 use super::{Citation, CitationFields, ResolvedBy, not_found};
 use crate::Pharos;
 use crate::database::{DatabaseError, Transaction};
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::json::Change;
 use crate::version::Expected;
 
@@ -221,9 +221,11 @@ async fn check(
     fields: &CitationFields,
 ) -> Result<(), Error> {
     if fields.cited_id == Some(citing_id) {
-        return Err(Error::Conflict(
-            "a resource does not cite itself: name another one".to_owned(),
-        ));
+        return Err(Error::Invalid(vec![Fault::at(
+            "/cited_id",
+            "out_of_range",
+            "a resource does not cite itself: name another one",
+        )]));
     }
     if let Some(cited_id) = fields.cited_id
         && !exists(transaction, cited_id).await?
@@ -234,9 +236,11 @@ async fn check(
     }
     let says = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     if fields.cited_id.is_none() && !says(&fields.identifier) && !says(&fields.raw_text) {
-        return Err(Error::Conflict(
-            "nothing is cited: give cited_id, identifier or raw_text".to_owned(),
-        ));
+        return Err(Error::Invalid(vec![Fault::at(
+            "",
+            "required",
+            "nothing is cited: give cited_id, identifier or raw_text",
+        )]));
     }
     Ok(())
 }
