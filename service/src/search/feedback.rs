@@ -12,7 +12,7 @@ use super::postings::Postings;
 use super::rank::{Hit, before};
 
 /// Matches that the terms are taken from.
-const FEEDBACK_DOCUMENTS: usize = 10;
+const FEEDBACK_DOCUMENTS: usize = 5;
 /// Terms that are added.
 const FEEDBACK_TERMS: usize = 20;
 /// A term in fewer documents says nothing about others.
@@ -24,11 +24,14 @@ const MOVED_DOCUMENTS: usize = 200;
 /// Words of matches that are looked at, at most: fewer matches are moved when they are long.
 const MOVED_WORDS: usize = 60_000;
 
-/// How much feedback counts for a query of so many telling words: nothing for one word, which may be anything, and
-/// more the better the query says what is wanted; below 1.
+/// Queries of so few telling words are mostly asked for one thing that is known, which feedback would only move down.
+const FEW_WORDS: f64 = 4.0;
+
+/// How much feedback counts for a query of so many telling words: nothing for a few, and more the better the query says
+/// what is wanted; below 1.
 fn feedback_weight(words: usize) -> f64 {
     let words = words as f64;
-    (words - 1.0).max(0.0) / (words + 4.0)
+    (words - FEW_WORDS).max(0.0) / (words + FEW_WORDS)
 }
 
 /// A query as feedback sees it.
@@ -145,10 +148,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_word_gets_no_feedback_and_many_words_more() {
+    fn few_words_get_no_feedback_and_many_words_more() {
         assert_eq!(feedback_weight(0), 0.0);
-        assert_eq!(feedback_weight(1), 0.0);
-        assert!(feedback_weight(3) < feedback_weight(10));
+        assert_eq!(feedback_weight(4), 0.0);
+        assert!(0.0 < feedback_weight(5));
+        assert!(feedback_weight(5) < feedback_weight(10));
         assert!(feedback_weight(1_000) < 1.0);
     }
 }
