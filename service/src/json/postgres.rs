@@ -255,7 +255,8 @@ fn json_value(value: &Json) -> Expr {
 /// any other are bound one by one, which costs a scan less than an array that is read anew from a text for each row.
 fn extracted(spot: Spot<'_>, operator: &str, function: &'static str) -> Expr {
     let column = spot.column.column();
-    if spot.is_declared {
+    // Of no keys at all the functions know nothing.
+    if spot.is_declared || spot.path.is_empty() {
         let path = Expr::cust(format!("'{}'::text[]", array_literal(spot.path)));
         return Expr::cust_with_exprs(format!("($1 {operator} $2)"), [column, path]);
     }
@@ -315,6 +316,15 @@ mod tests {
                 !text.contains("secret") && !text.contains("it's") && !text.contains("value"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn the_whole_column_needs_no_keys() {
+        let json = PostgresJson::default();
+        for test in questions(&[]) {
+            let text = text_of(&json, &test);
+            assert!(!text.contains("jsonb_extract_path"), "{text}");
         }
     }
 
