@@ -5,14 +5,15 @@ use std::sync::OnceLock;
 use actix_web::http::header::{self, ContentType};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpResponse, get};
-use service::Error;
+use service::{Error, Pharos};
 
 use crate::app::openapi_document;
 use crate::problem::Problem;
 
 /// The search page.
 #[get("/")]
-pub async fn show_home() -> HttpResponse {
+pub async fn show_home(pharos: Data<Pharos>) -> HttpResponse {
+    pharos.expect_typing();
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"))

@@ -17,6 +17,11 @@ pub struct Suggestions {
 }
 
 impl Pharos {
+    /// Somebody has the search page before them: what they type will be completed at once.
+    pub fn expect_typing(&self) {
+        self.words.expect_typing(&self.database);
+    }
+
     /// Completes a text: see the API's documentation for what matches and in which order. A text without a word has
     /// no completions. `limit` is 1 to 200, 10 when absent.
     pub async fn suggest(&self, typed: &str, limit: Option<u64>) -> Result<Suggestions, Error> {

@@ -1,6 +1,7 @@
 //! The library's words in memory: for corrections and for completions. Each is filled by its first use.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::FullTextSearch;
 use super::completions::Completions;
@@ -14,7 +15,9 @@ pub(crate) struct Words {
     vocabulary: Arc<Following<Vocabulary>>,
     follow_vocabulary: Batcher<(), ()>,
     completions: Arc<Following<Completions>>,
-    follow_completions: Batcher<(), ()>,
+    follow_completions: Arc<Batcher<(), ()>>,
+    /// Whether somebody was seen who will type.
+    expected: AtomicBool,
 }
 
 impl Words {
@@ -23,9 +26,23 @@ impl Words {
         Self {
             follow_vocabulary: follower(database, search, &vocabulary),
             vocabulary,
-            follow_completions: follower(database, search, &completions),
+            follow_completions: Arc::new(follower(database, search, &completions)),
             completions,
+            expected: AtomicBool::new(false),
         }
+    }
+
+    /// Fills the completions beside the requests, once.
+    pub(crate) fn expect_typing(&self, database: &Database) {
+        if self.expected.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let follow = Arc::clone(&self.follow_completions);
+        database.spawn(async move {
+            if let Err(error) = follow.call(()).await {
+                tracing::debug!(%error, "the completions were not filled");
+            }
+        });
     }
 
     /// Reads the vocabulary, with everything that was committed before the call.
