@@ -42,7 +42,7 @@ pub enum Command {
     /// Manage API keys.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Declare which paths into JSON are compared by often. SQLite indexes every path by itself.
+    /// Declare what is compared by often, for PostgreSQL to index. SQLite indexes every path into JSON by itself.
     #[command(subcommand)]
     Index(IndexCommand),
     /// Send the same generated requests to two libraries, and compare what a client sees.
@@ -108,7 +108,8 @@ pub struct ConformanceArguments {
 
 #[derive(Debug, Subcommand)]
 pub enum IndexCommand {
-    /// Declare a path, such as resources.metadata.pages, and make its indexes while others read and write.
+    /// Declare a path, such as resources.metadata.pages (or resources.title, where PostgreSQL has the extension pg_trgm),
+    /// and make its indexes while others read and write.
     Add { path: String },
     /// List the declared paths.
     List {

@@ -337,12 +337,12 @@ async fn key(pharos: &Pharos, command: KeyCommand) -> Outcome {
 
 async fn index(pharos: &Pharos, command: IndexCommand) -> Outcome {
     match command {
-        IndexCommand::Add { path } => match pharos.add_json_index(&path).await? {
+        IndexCommand::Add { path } => match pharos.add_index(&path).await? {
             true => say!("{path} is indexed"),
             false => say!("{path} was indexed already"),
         },
         IndexCommand::List { json } => {
-            let paths = pharos.json_indexes().await?;
+            let paths = pharos.indexed_paths().await?;
             if json {
                 say!("{}", serde_json::to_string(&paths)?);
             } else {
@@ -352,7 +352,7 @@ async fn index(pharos: &Pharos, command: IndexCommand) -> Outcome {
             }
         }
         IndexCommand::Drop { path } => {
-            if !pharos.drop_json_index(&path).await? {
+            if !pharos.drop_index(&path).await? {
                 return Err(
                     format!("{path} is not declared: `pharos index list` shows what is").into(),
                 );

@@ -12,6 +12,8 @@ matrix![
     rows_that_other_tools_write_are_found,
     the_step_can_be_taken_back_and_what_is_there_is_indexed_anew,
     declared_paths_are_listed_and_dropped,
+    parts_of_texts_are_found_by_their_trigrams,
+    parts_of_texts_are_compared_as_they_stand,
     changes_of_the_text_and_of_the_metadata_at_once_lose_neither,
 ];
 
@@ -82,7 +84,7 @@ async fn every_listed_filter_is_answered_from_an_index(world: World) {
     assert_eq!(report.inserted, ROWS as u64);
     for path in ["number", "doi", "rare"] {
         let path = format!("resources.metadata.{path}");
-        assert!(world.pharos.add_json_index(&path).await.unwrap(), "{path}");
+        assert!(world.pharos.add_index(&path).await.unwrap(), "{path}");
     }
     world.pharos.database().analyse().await.unwrap();
     if world.backend == Backend::Postgres {
@@ -212,30 +214,27 @@ async fn the_step_can_be_taken_back_and_what_is_there_is_indexed_anew(world: Wor
 
 async fn declared_paths_are_listed_and_dropped(world: World) {
     let pharos = &world.pharos;
-    assert!(pharos.add_json_index("resources.metadata.b").await.unwrap());
+    assert!(pharos.add_index("resources.metadata.b").await.unwrap());
     assert!(
         pharos
-            .add_json_index("resources.metadata.\"a b\".0")
+            .add_index("resources.metadata.\"a b\".0")
             .await
             .unwrap()
     );
-    assert!(
-        !pharos
-            .add_json_index("resources.metadata.\"b\"")
-            .await
-            .unwrap()
-    );
+    assert!(!pharos.add_index("resources.metadata.\"b\"").await.unwrap());
     assert_eq!(
-        pharos.json_indexes().await.unwrap(),
+        pharos.indexed_paths().await.unwrap(),
         ["resources.metadata.\"a b\".0", "resources.metadata.b"]
     );
     for wrong in [
         "metadata.b",
-        "resources.title",
+        "resources.year",
+        "resources.nothing",
+        "resources.title.x",
         "resources.metadata",
         "resources.metadata.\"it's\"",
     ] {
-        assert!(pharos.add_json_index(wrong).await.is_err(), "{wrong}");
+        assert!(pharos.add_index(wrong).await.is_err(), "{wrong}");
     }
     resource(
         &world,
@@ -243,24 +242,161 @@ async fn declared_paths_are_listed_and_dropped(world: World) {
     )
     .await;
     assert_eq!(count(&world, "metadata.b >= \"x\"").await, 1);
-    assert!(
-        pharos
-            .drop_json_index("resources.metadata.b")
-            .await
-            .unwrap()
-    );
-    assert!(
-        !pharos
-            .drop_json_index("resources.metadata.b")
-            .await
-            .unwrap()
-    );
-    assert_eq!(pharos.json_indexes().await.unwrap().len(), 1);
+    assert!(pharos.drop_index("resources.metadata.b").await.unwrap());
+    assert!(!pharos.drop_index("resources.metadata.b").await.unwrap());
+    assert_eq!(pharos.indexed_paths().await.unwrap().len(), 1);
     if world.backend == Backend::Postgres {
         let left = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'idx\\_json\\_%'";
         assert_eq!(world.scratch.number(left).await, 3);
     }
     let _: Json = world.reader.get("resources").await.is(200).json();
+}
+
+/// Filters for parts and ends, and the index that answers each on PostgreSQL where `pg_trgm` is installed.
+const PARTS: [(&str, &str); 5] = [
+    (r#"title:"w 1999""#, "idx_text_title_part"),
+    (r#"title = "*w 19990""#, "idx_text_title_part"),
+    (r#"title = "*ow 1777*""#, "idx_text_title_part"),
+    (r#"metadata.doi = "*19995""#, "_part"),
+    (r#"metadata.doi = "*/1234*""#, "_part"),
+];
+
+async fn parts_of_texts_are_found_by_their_trigrams(world: World) {
+    let pharos = &world.pharos;
+    let (report, _) = import(pharos, ImportFormat::NdJson, rows()).await;
+    assert_eq!(report.inserted, ROWS as u64);
+    let mut found = Vec::new();
+    for (filter, _) in PARTS {
+        found.push(count(&world, filter).await);
+    }
+    assert_eq!(found, [11, 1, 11, 1, 10]);
+    assert!(pharos.add_index("resources.metadata.doi").await.unwrap());
+    if world.backend == Backend::Postgres {
+        let refused = pharos.add_index("resources.title").await.unwrap_err();
+        assert!(refused.to_string().contains("pg_trgm"), "{refused}");
+        assert_eq!(pharos.indexed_paths().await.unwrap().len(), 1);
+        let available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'";
+        if world.scratch.number(available).await == 0 {
+            eprintln!("skipped: this PostgreSQL comes without pg_trgm");
+            return;
+        }
+        // Not where names are looked for.
+        for sql in [
+            "CREATE SCHEMA \"more of it\"",
+            "CREATE EXTENSION pg_trgm SCHEMA \"more of it\"",
+        ] {
+            world.scratch.execute(sql).await.unwrap();
+        }
+        // One that was interrupted before it was whole.
+        let half = "CREATE INDEX idx_text_title_part ON resources (id)";
+        world.scratch.execute(half).await.unwrap();
+        let invalid = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_text_title_part'::regclass";
+        world.scratch.execute(invalid).await.unwrap();
+    }
+    assert!(pharos.add_index("resources.title").await.unwrap());
+    // Declared before the extension was there: what could not be made is made.
+    assert!(!pharos.add_index("resources.metadata.doi").await.unwrap());
+    assert_eq!(
+        pharos.indexed_paths().await.unwrap(),
+        ["resources.metadata.doi", "resources.title"]
+    );
+    for ((filter, index), before) in PARTS.into_iter().zip(found) {
+        assert_eq!(count(&world, filter).await, before, "{filter}");
+        let request = ListRequest {
+            filter: Some(filter.to_owned()),
+            ..ListRequest::default()
+        };
+        let plan = pharos.explain_resources(&request).await.unwrap().join("\n");
+        if world.backend == Backend::Postgres {
+            assert!(
+                plan.contains(index),
+                "{filter} does not use {index}:\n{plan}"
+            );
+        }
+    }
+    // A declaration of a text means nothing for conditions on JSON, and one that is dropped nothing at all.
+    assert!(pharos.drop_index("resources.title").await.unwrap());
+    assert!(!pharos.drop_index("resources.title").await.unwrap());
+    assert_eq!(count(&world, PARTS[0].0).await, 11);
+    if world.backend == Backend::Postgres {
+        let left = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'idx\\_text\\_%'";
+        assert_eq!(world.scratch.number(left).await, 0);
+        // Whoever takes the extension away takes its indexes with it, and nothing else.
+        let away = "DROP EXTENSION pg_trgm CASCADE";
+        world.scratch.execute(away).await.unwrap();
+        assert_eq!(count(&world, PARTS[3].0).await, 1);
+    }
+}
+
+async fn parts_of_texts_are_compared_as_they_stand(world: World) {
+    for text in [
+        "100% sure",
+        "100 sure",
+        "a_b",
+        "aXb",
+        r"back\slash",
+        "backslash",
+        "Straße",
+        "STRASSE",
+        "é",
+        "e\u{301}",
+        "😀!",
+        "",
+    ] {
+        let metadata = json!({"text": text});
+        resource(
+            &world,
+            json!({"title": format!("-{text}-"), "description": text, "metadata": metadata}),
+        )
+        .await;
+    }
+    resource(&world, json!({"title": "none"})).await;
+    for (part, everywhere, at_end, at_beginning) in [
+        ("0% s", 1, 0, 0),
+        ("100%", 1, 0, 1),
+        ("% sure", 1, 1, 0),
+        ("%", 1, 0, 0),
+        ("_", 1, 0, 0),
+        ("a_", 1, 0, 1),
+        ("_b", 1, 1, 0),
+        ("aXb", 1, 1, 1),
+        ("axb", 0, 0, 0),
+        (r"\", 1, 0, 0),
+        (r"k\s", 1, 0, 0),
+        (r"\slash", 1, 1, 0),
+        ("slash", 2, 2, 0),
+        ("ß", 1, 0, 0),
+        ("SS", 1, 0, 0),
+        ("é", 1, 1, 1),
+        ("e\u{301}", 1, 1, 1),
+        ("\u{301}", 1, 1, 0),
+        ("😀", 1, 0, 1),
+        ("!", 1, 1, 0),
+        ("sure, and more than there is", 0, 0, 0),
+    ] {
+        let quoted = part.replace('\\', r"\\");
+        for field in ["description", "metadata.text"] {
+            let counts = [
+                format!("{field} = \"*{quoted}*\""),
+                format!("{field} = \"*{quoted}\""),
+                format!("{field} = \"{quoted}*\""),
+            ];
+            for (filter, expected) in counts.iter().zip([everywhere, at_end, at_beginning]) {
+                assert_eq!(count(&world, filter).await, expected, "{filter}");
+                let others = format!("NOT {filter}");
+                assert_eq!(count(&world, &others).await, 13 - expected, "{others}");
+            }
+        }
+        let has = format!("title:\"{quoted}\"");
+        assert_eq!(count(&world, &has).await, everywhere, "{has}");
+    }
+    // An empty part is in everything that is there.
+    for filter in ["\"**\"", "\"*\"", "**"] {
+        for field in ["description", "metadata.text"] {
+            let filter = format!("{field} = {filter}");
+            assert_eq!(count(&world, &filter).await, 12, "{filter}");
+        }
+    }
 }
 
 async fn changes_of_the_text_and_of_the_metadata_at_once_lose_neither(world: World) {

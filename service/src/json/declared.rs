@@ -18,7 +18,16 @@ use crate::error::Error;
 /// How old what is known may become: other processes declare paths, too.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 
-/// The declared paths of a library.
+/// What an administrator may declare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeclaredPath {
+    /// Keys into a column of JSON.
+    Json(JsonColumn, JsonPath),
+    /// A column of text.
+    Text(&'static str),
+}
+
+/// The declared paths into JSON of a library.
 #[derive(Default)]
 pub struct DeclaredPaths {
     known: RwLock<HashSet<(JsonColumn, JsonPath)>>,
@@ -34,7 +43,11 @@ impl DeclaredPaths {
     async fn read(&self, database: &Database) -> Result<(), Error> {
         *self.read_at.lock() = Some(Instant::now());
         let written = written_paths(database).await?;
-        self.set(written.iter().filter_map(|path| parse_path(path).ok()));
+        let parsed = written.iter().filter_map(|path| parse_path(path).ok());
+        self.set(parsed.filter_map(|path| match path {
+            DeclaredPath::Json(column, keys) => Some((column, keys)),
+            DeclaredPath::Text(_) => None,
+        }));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Indexes over JSON as an administrator sees them: declared paths, and the work of indexing what waits.
+//! Indexes as an administrator sees them: declared paths, and the work of indexing what waits.
 
 use std::sync::Arc;
 
@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use super::declared::written_paths;
 use super::filter::json_path;
-use super::{DeclaredIndex, JsonColumn, JsonPath};
+use super::{DeclaredIndex, DeclaredPath};
 use crate::Pharos;
 use crate::database::DatabaseError;
 use crate::error::Error;
-use crate::library::find_where;
+use crate::library::{RESOURCES, find_where};
+use crate::lists::Holds;
 use crate::search;
 
 /// Resources that are indexed in one transaction.
@@ -23,22 +24,36 @@ const BATCH: u64 = 100;
 const TABLE: &str = "resources.";
 
 impl Pharos {
-    /// Declares a path such as `resources.metadata.pages`, and makes its indexes while others read and write. Tells
-    /// whether it is new. On SQLite every path is indexed already; there it is kept for the day of a move.
-    pub async fn add_json_index(&self, path: &str) -> Result<bool, Error> {
-        let (column, keys) = parse_path(path)?;
-        let path = written(column, &keys);
-        if self.json_indexes().await?.contains(&path) {
+    /// Declares a path such as `resources.metadata.pages` or `resources.title`, and makes its indexes while others read
+    /// and write. Tells whether it is new; of one that is not, what could not be made before is made. On SQLite every
+    /// path into JSON is indexed already, and nothing of texts; there it is kept for the day of a move.
+    pub async fn add_index(&self, path: &str) -> Result<bool, Error> {
+        let declared = parse_path(path)?;
+        let path = written(&declared);
+        let is_new = !self.indexed_paths().await?.contains(&path);
+        let trigrams = self.database.schema_of_trigrams().await?;
+        let indexes = self.json.declared_indexes(&declared, trigrams.as_deref());
+        if !indexes.is_empty() && indexes.iter().all(|index| index.create.is_none()) {
+            return Err(Error::Conflict(format!(
+                "`{path}` is text, whose parts PostgreSQL indexes with its extension pg_trgm, which is not installed in \
+                 this database: let the database's owner run CREATE EXTENSION pg_trgm"
+            )));
+        }
+        let there = self.database.indexes_of_resources().await?;
+        let mut statements: Vec<String> = indexes
+            .iter()
+            .filter(|index| !there.contains(&index.name))
+            // What an interrupted attempt has left is no good.
+            .filter_map(|index| Some([index.drop(), index.create.clone()?]))
+            .flatten()
+            .collect();
+        if !statements.is_empty() {
+            statements.push(String::from("ANALYZE resources"));
+            self.database.run_online(&statements).await?;
+        }
+        if !is_new {
             return Ok(false);
         }
-        let indexes = self.json.declared_indexes(column, &keys);
-        // What an interrupted attempt has left is no good.
-        let statements: Vec<String> = indexes
-            .into_iter()
-            .flat_map(|index| [index.drop, index.create])
-            .chain([String::from("ANALYZE resources")])
-            .collect();
-        self.database.run_online(&statements).await?;
         let now = self.clock.now();
         self.database
             .write(move |transaction| {
@@ -66,20 +81,17 @@ impl Pharos {
     }
 
     /// The declared paths, by their bytes.
-    pub async fn json_indexes(&self) -> Result<Vec<String>, Error> {
+    pub async fn indexed_paths(&self) -> Result<Vec<String>, Error> {
         written_paths(&self.database).await
     }
 
     /// Takes a declaration back and drops the indexes of its path. Tells whether it was there.
-    pub async fn drop_json_index(&self, path: &str) -> Result<bool, Error> {
-        let (column, keys) = parse_path(path)?;
-        let path = written(column, &keys);
-        let known = self.json_indexes().await?.contains(&path);
-        let indexes = self.json.declared_indexes(column, &keys);
-        let statements: Vec<String> = indexes
-            .into_iter()
-            .map(|DeclaredIndex { drop, .. }| drop)
-            .collect();
+    pub async fn drop_index(&self, path: &str) -> Result<bool, Error> {
+        let declared = parse_path(path)?;
+        let path = written(&declared);
+        let known = self.indexed_paths().await?.contains(&path);
+        let indexes = self.json.declared_indexes(&declared, None);
+        let statements: Vec<String> = indexes.iter().map(DeclaredIndex::drop).collect();
         self.database.run_online(&statements).await?;
         self.database
             .write(move |transaction| {
@@ -187,32 +199,45 @@ impl Indexer {
     }
 }
 
-/// The column and the keys of a path as it is declared.
-pub(super) fn parse_path(path: &str) -> Result<(JsonColumn, JsonPath), Error> {
+/// What a path that is declared means.
+pub(super) fn parse_path(path: &str) -> Result<DeclaredPath, Error> {
     let expected = || {
         Error::Conflict(format!(
-            "`{path}` is no path into JSON: write for example resources.metadata.pages, keys with other characters in quotes"
+            "`{path}` is no path that can be indexed: write for example resources.metadata.pages, keys with other \
+             characters in quotes, or a column of text, resources.title"
         ))
     };
     let rest = path.strip_prefix(TABLE).ok_or_else(expected)?;
+    let text = RESOURCES
+        .field(rest)
+        .filter(|field| matches!(field.holds, Holds::Text));
+    if let Some(field) = text {
+        return Ok(DeclaredPath::Text(field.name));
+    }
     json_path(rest)
         .filter(|(_, keys)| {
             // Other characters would have to be escaped in the index's own definition.
             let plain = |c: char| c.is_alphanumeric() || " _-:./".contains(c);
             !keys.is_empty() && keys.iter().all(|key| key.chars().all(plain))
         })
+        .map(|(column, keys)| DeclaredPath::Json(column, keys))
         .ok_or_else(expected)
 }
 
 /// The path in one spelling.
-fn written(column: JsonColumn, keys: &[String]) -> String {
+fn written(path: &DeclaredPath) -> String {
     let plain = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
-    keys.iter()
-        .fold(format!("{TABLE}{}", column.name()), |path, key| {
-            if plain(key) {
-                format!("{path}.{key}")
-            } else {
-                format!("{path}.\"{key}\"")
-            }
-        })
+    match path {
+        DeclaredPath::Text(column) => format!("{TABLE}{column}"),
+        DeclaredPath::Json(column, keys) => {
+            let beginning = format!("{TABLE}{}", column.name());
+            keys.iter().fold(beginning, |path, key| {
+                if plain(key) {
+                    format!("{path}.{key}")
+                } else {
+                    format!("{path}.\"{key}\"")
+                }
+            })
+        }
+    }
 }

@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 
 use crate::database::Database;
 
-pub use self::declared::DeclaredPaths;
+pub use self::declared::{DeclaredPath, DeclaredPaths};
 pub use self::lookup::{Lookup, Lookups};
 pub use self::patch::Change;
 pub(crate) use self::patch::merge_fields;
@@ -150,8 +150,12 @@ pub trait JsonMatch: Send + Sync {
     /// A SELECT of the ids of resources that wait to be indexed, where the index is Pharos's own.
     fn waiting(&self) -> Option<SelectStatement>;
 
-    /// What makes and what drops the indexes of a declared path, each to be run outside of a transaction.
-    fn declared_indexes(&self, column: JsonColumn, path: &[String]) -> Vec<DeclaredIndex>;
+    /// Whether a column of plain text has this text in this place; NULL where the column is.
+    fn matches_text(&self, column: Expr, part: Part, text: &str) -> Expr;
+
+    /// The indexes of a declared path; what makes them and what drops them is to be run outside of a transaction. `trigrams` names
+    /// the schema of PostgreSQL's `pg_trgm`, where it is installed.
+    fn declared_indexes(&self, path: &DeclaredPath, trigrams: Option<&str>) -> Vec<DeclaredIndex>;
 
     /// What is to be known of the declared paths, where conditions on them are spelled in another way.
     fn declared(&self) -> Option<&Arc<DeclaredPaths>>;
@@ -160,8 +164,15 @@ pub trait JsonMatch: Send + Sync {
 /// An index of a declared path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredIndex {
-    pub create: String,
-    pub drop: String,
+    pub name: String,
+    /// `None` where what it needs is not installed.
+    pub create: Option<String>,
+}
+
+impl DeclaredIndex {
+    fn drop(&self) -> String {
+        format!("DROP INDEX CONCURRENTLY IF EXISTS {}", self.name)
+    }
 }
 
 /// The opposite of a condition that may be NULL.

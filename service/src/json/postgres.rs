@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 
 use super::tokens::Place;
 use super::{
-    DeclaredIndex, DeclaredPaths, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups, Part,
-    array_index,
+    DeclaredIndex, DeclaredPath, DeclaredPaths, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups,
+    Part, array_index,
 };
 
 /// Characters of a string that the index of a declared path keeps.
@@ -91,36 +91,67 @@ impl JsonMatch for PostgresJson {
         None
     }
 
-    fn declared_indexes(&self, column: JsonColumn, path: &[String]) -> Vec<DeclaredIndex> {
-        let hash = path
-            .iter()
-            .fold(Place::of(column), |place, key| place.key(key));
-        let spot = Spot {
-            column,
-            path,
-            is_declared: true,
-        };
-        let index = |kind: &str, expression: Expr| {
-            let name = format!("idx_json_{}_{}_{kind}", column.name(), hash.token());
-            let expression = spelled(expression);
-            DeclaredIndex {
-                create: format!(
-                    "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON resources ({expression})"
-                ),
-                drop: format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"),
-            }
-        };
-        // None is partial: the planner takes how rare a value is from them.
-        vec![
-            index("number", number_at(spot)),
-            index("string", beginning_at(spot)),
-            index("type", type_at(spot)),
-        ]
+    fn matches_text(&self, column: Expr, part: Part, text: &str) -> Expr {
+        let matched = like(column.clone(), part, text);
+        if part == Part::Beginning {
+            // For the column's B-tree.
+            return column.gte(text).and(matched);
+        }
+        matched
+    }
+
+    fn declared_indexes(&self, path: &DeclaredPath, trigrams: Option<&str>) -> Vec<DeclaredIndex> {
+        match path {
+            DeclaredPath::Json(column, keys) => json_indexes(*column, keys, trigrams),
+            DeclaredPath::Text(column) => vec![trigram_index(
+                format!("idx_text_{column}_part"),
+                Expr::col(("resources", *column)),
+                trigrams,
+            )],
+        }
     }
 
     fn declared(&self) -> Option<&Arc<DeclaredPaths>> {
         Some(&self.declared)
     }
+}
+
+fn json_indexes(column: JsonColumn, path: &[String], trigrams: Option<&str>) -> Vec<DeclaredIndex> {
+    let hash = path
+        .iter()
+        .fold(Place::of(column), |place, key| place.key(key));
+    let spot = Spot {
+        column,
+        path,
+        is_declared: true,
+    };
+    let name = |kind: &str| format!("idx_json_{}_{}_{kind}", column.name(), hash.token());
+    let index = |kind: &str, expression: Expr| {
+        let (name, expression) = (name(kind), spelled(expression));
+        let create = format!("CREATE INDEX CONCURRENTLY {name} ON resources ({expression})");
+        DeclaredIndex {
+            name,
+            create: Some(create),
+        }
+    };
+    // None is partial: the planner takes how rare a value is from them.
+    vec![
+        index("number", number_at(spot)),
+        index("string", beginning_at(spot)),
+        index("type", type_at(spot)),
+        trigram_index(name("part"), string_at(spot), trigrams),
+    ]
+}
+
+/// For parts and ends of texts, by the operator class of `pg_trgm`.
+fn trigram_index(name: String, expression: Expr, trigrams: Option<&str>) -> DeclaredIndex {
+    let expression = spelled(expression);
+    let create = trigrams.map(|schema| {
+        format!(
+            "CREATE INDEX CONCURRENTLY {name} ON resources USING gin (({expression}) \"{schema}\".gin_trgm_ops)"
+        )
+    });
+    DeclaredIndex { name, create }
 }
 
 /// An expression as it stands in a statement.
@@ -208,18 +239,31 @@ fn compare_text(spot: Spot<'_>, operator: &str, text: &str) -> Expr {
 }
 
 fn match_text(spot: Spot<'_>, part: Part, text: &str) -> Expr {
-    let condition = match part {
-        Part::Beginning => "(starts_with($1, $2::text))",
-        Part::End => "(\"right\"($1, char_length($2::text)) = $2::text)",
-        Part::Anywhere => "(strpos($1, $2::text) > 0)",
-    };
-    let matched = Expr::cust_with_exprs(condition, [string_at(spot), Expr::val(text)]);
+    let matched = like(string_at(spot), part, text);
     if part != Part::Beginning {
         return matched;
     }
     let beginning: String = text.chars().take(KEPT_CHARACTERS).collect();
     let from = beginning_at(spot).gte(Expr::val(beginning));
     from.and(matched)
+}
+
+/// LIKE compares code points as they are, and is what the index over trigrams knows.
+fn like(string: Expr, part: Part, text: &str) -> Expr {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    if part != Part::Beginning {
+        pattern.push('%');
+    }
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    if part != Part::End {
+        pattern.push('%');
+    }
+    Expr::cust_with_exprs("($1 LIKE $2::text)", [string, Expr::val(pattern)])
 }
 
 fn has(spot: Spot<'_>, value: &Json) -> Expr {
@@ -301,10 +345,15 @@ mod tests {
             JsonTest::Compares(path.clone(), Comparison::Less, json!("value")),
             JsonTest::Compares(path.clone(), Comparison::Less, json!(7)),
             JsonTest::Matches(path.clone(), Part::Beginning, "value".to_owned()),
+            JsonTest::Matches(path.clone(), Part::Anywhere, "value".to_owned()),
             JsonTest::Has(path.clone(), json!("value")),
             JsonTest::HasAny(path.clone(), vec!["value".to_owned()]),
             JsonTest::HasAll(path, vec!["value".to_owned()]),
         ]
+    }
+
+    fn made(index: &DeclaredIndex) -> &str {
+        index.create.as_deref().expect("everything is installed")
     }
 
     #[test]
@@ -333,10 +382,16 @@ mod tests {
         let json = PostgresJson::default();
         let path = vec!["pages".to_owned()];
         json.declared.set([(JsonColumn::Metadata, path.clone())]);
-        let indexes = json.declared_indexes(JsonColumn::Metadata, &path);
+        let declared = DeclaredPath::Json(JsonColumn::Metadata, path.clone());
+        let indexes = json.declared_indexes(&declared, Some("public"));
+        let part = JsonTest::Matches(path.clone(), Part::Anywhere, "value".to_owned());
         let text = text_of(&json, &JsonTest::Exists(path));
         let expression = text.trim_start_matches("SELECT ").split(" IN ").next();
         let expression = expression.expect("an expression");
-        assert!(indexes[2].create.contains(expression), "{text}");
+        assert!(made(&indexes[2]).contains(expression), "{text}");
+        let text = text_of(&json, &part);
+        let expression = text.trim_start_matches("SELECT (").split(" LIKE ").next();
+        let expression = expression.expect("an expression");
+        assert!(made(&indexes[3]).contains(expression), "{text}");
     }
 }

@@ -13,8 +13,8 @@ use serde_json::Value as Json;
 use super::lookup::TokenExpression;
 use super::tokens::Place;
 use super::{
-    Comparison, DeclaredIndex, DeclaredPaths, JsonColumn, JsonMatch, JsonTest, Lookup, Lookups,
-    Part, array_index, document,
+    Comparison, DeclaredIndex, DeclaredPath, DeclaredPaths, JsonColumn, JsonMatch, JsonTest,
+    Lookup, Lookups, Part, array_index, document,
 };
 
 const FUNCTION: &str = "pharos_json_match";
@@ -125,13 +125,51 @@ impl JsonMatch for SqliteJson {
         })
     }
 
-    fn declared_indexes(&self, _: JsonColumn, _: &[String]) -> Vec<DeclaredIndex> {
+    fn matches_text(&self, column: Expr, part: Part, text: &str) -> Expr {
+        match part {
+            _ if text.is_empty() => column.is_not_null(),
+            Part::Beginning => beginning(column, text),
+            Part::End => end(column, text),
+            Part::Anywhere => includes(column, text),
+        }
+    }
+
+    fn declared_indexes(&self, _: &DeclaredPath, _: Option<&str>) -> Vec<DeclaredIndex> {
         Vec::new()
     }
 
     fn declared(&self) -> Option<&Arc<DeclaredPaths>> {
         None
     }
+}
+
+fn characters(text: &str) -> i64 {
+    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
+}
+
+/// The range lets the column's index be used.
+fn beginning(column: Expr, text: &str) -> Expr {
+    let first = Func::cust("substr").args([
+        column.clone(),
+        Expr::val(1_i64),
+        Expr::val(characters(text)),
+    ]);
+    column.gte(text).and(Expr::from(first).eq(text))
+}
+
+fn end(column: Expr, text: &str) -> Expr {
+    let length = || Expr::from(Func::cust("length").arg(column.clone()));
+    let from = length().sub(characters(text) - 1);
+    let last = Func::cust("substr").args([column.clone(), from]);
+    // What is shorter than the text has no such end: substr would count from before its beginning.
+    let long_enough = length().gte(characters(text));
+    long_enough.and(Expr::from(last).eq(text))
+}
+
+/// True when taking the text out changes something: LIKE would not tell capitals from small letters.
+fn includes(column: Expr, text: &str) -> Expr {
+    let without = Func::cust("replace").args([column.clone(), Expr::val(text), Expr::val("")]);
+    Expr::from(without).ne(column)
 }
 
 /// The beginning that all tokens of a range share, when a document that matches has one of them alone: an array is

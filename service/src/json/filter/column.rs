@@ -1,9 +1,9 @@
 //! Conditions on plain columns.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use uuid::Uuid;
 
-use super::super::{Comparison, Part};
+use super::super::{Comparison, JsonMatch, Part};
 use super::lexer::{Operator, Text};
 use super::parser::{Argument, ArgumentValue};
 use super::time::time_of;
@@ -18,6 +18,7 @@ pub(super) struct ColumnTest<'a> {
     pub operator: Operator,
     pub argument: &'a Argument,
     pub clock: &'a dyn Clock,
+    pub json: &'a dyn JsonMatch,
 }
 
 impl ColumnTest<'_> {
@@ -87,12 +88,10 @@ impl ColumnTest<'_> {
             return self.compare(column, Expr::val(text.text.as_str()));
         }
         match text.pattern() {
-            Some(pattern) => match pattern.part {
-                Part::Beginning => beginning(column, pattern.text),
-                Part::End => end(column, pattern.text),
-                Part::Anywhere => includes(column, pattern.text),
-            },
-            None if self.operator == Operator::Has => includes(column, &text.text),
+            Some(pattern) => self.json.matches_text(column, pattern.part, pattern.text),
+            None if self.operator == Operator::Has => {
+                self.json.matches_text(column, Part::Anywhere, &text.text)
+            }
             None => column.eq(text.text.as_str()),
         }
     }
@@ -115,38 +114,4 @@ impl ColumnTest<'_> {
             format!("`{}` needs {expected}, found `{found}`", self.field),
         )
     }
-}
-
-/// PostgreSQL has substr for integers of 32 bits alone.
-fn length(text: &str) -> i32 {
-    i32::try_from(text.chars().count()).unwrap_or(i32::MAX)
-}
-
-/// The range of texts lets both databases use an index; U+10FFFF is the last that can follow.
-fn beginning(column: Expr, text: &str) -> Expr {
-    let first =
-        Func::cust("substr").args([column.clone(), Expr::val(1_i32), Expr::val(length(text))]);
-    let same = Expr::from(first).eq(text);
-    column.gte(text).and(same)
-}
-
-fn end(column: Expr, text: &str) -> Expr {
-    if text.is_empty() {
-        return column.is_not_null();
-    }
-    // What is shorter than the text has no such end: substr would count from before its beginning.
-    let characters = || Expr::from(Func::cust("length").arg(column.clone()));
-    let from = characters().sub(length(text) - 1);
-    let last = Func::cust("substr").args([column.clone(), from]);
-    let long_enough = characters().gte(length(text));
-    long_enough.and(Expr::from(last).eq(text))
-}
-
-fn includes(column: Expr, text: &str) -> Expr {
-    if text.is_empty() {
-        return column.is_not_null();
-    }
-    // True when taking the text out changes something: both databases compare code points here.
-    let without = Func::cust("replace").args([column.clone(), Expr::val(text), Expr::val("")]);
-    Expr::from(without).ne(column)
 }

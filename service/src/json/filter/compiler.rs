@@ -110,6 +110,7 @@ impl Compiler<'_> {
             operator,
             argument,
             clock: self.clock,
+            json: self.json,
         };
         let known = field_of(self.table, path)?;
         match known.holds {
