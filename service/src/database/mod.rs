@@ -4,6 +4,7 @@
 //! this module knows which database answers, except the strategies in `sqlite.rs` and `postgres.rs` pairs.
 
 mod batch;
+mod breaks;
 mod bulk;
 mod checkpointer;
 mod company;

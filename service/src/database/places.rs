@@ -1,6 +1,6 @@
 //! Places for units of PostgreSQL, so that reads beside them get their share of the processors.
 //!
-//! While there are reads, one unit runs for every two processors of this machine, and its place stays empty for half as
+//! While there are reads, one unit runs for every two processors of this machine, and its place stays empty for as
 //! long again. A unit that has no place after a while goes on all the same, since those before it may be waiting for locks
 //! or for the disk. Without reads nobody waits.
 
@@ -60,7 +60,7 @@ impl Places {
     /// Gives a place back; the unit does not wait for that.
     pub(super) fn give_back(&self, place: Option<Place>) {
         if let Some(Place { permit, taken }) = place.filter(|_| self.are_reads()) {
-            let pause = (taken.elapsed() / 2).min(LONGEST_BREAK);
+            let pause = taken.elapsed().min(LONGEST_BREAK);
             tokio::spawn(async move {
                 sleep(pause).await;
                 drop(permit);

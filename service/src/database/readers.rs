@@ -27,6 +27,8 @@ pub(super) struct Readers {
     acquire_timeout: Duration,
     statement_timeout: Duration,
     maximum: usize,
+    /// Statements that were read so far.
+    reads: Arc<AtomicU64>,
     waiting: AtomicU64,
     waits: AtomicU64,
     wait_microseconds: AtomicU64,
@@ -57,6 +59,7 @@ impl Readers {
             acquire_timeout,
             statement_timeout,
             maximum: count,
+            reads: Arc::default(),
             waiting: AtomicU64::new(0),
             waits: AtomicU64::new(0),
             wait_microseconds: AtomicU64::new(0),
@@ -64,6 +67,11 @@ impl Readers {
             began: Instant::now(),
             warned_at: AtomicU64::new(0),
         })
+    }
+
+    /// How many statements have been read, for whoever has to be considerate.
+    pub(super) fn reads(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.reads)
     }
 
     /// A connection that does not belong to the set.
@@ -87,6 +95,7 @@ impl Readers {
         S: Default + Send + 'static,
         F: Fn(&mut S, &Row<'_>) -> Result<(), DatabaseError> + Send + 'static,
     {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let idle = self.idle.lock().pop();
         if let Some(connection) = idle {
             let result = run(&connection, &statement, INLINE_LIMIT, &step);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::breaks::Breaks;
 use super::checkpointer::Checkpointer;
 use super::error::DatabaseError;
 use super::observe::Observer;
@@ -42,6 +43,13 @@ pub(super) fn open_sqlite(
         observer,
     )?;
     let turn = Turn::beside(path);
-    let writer = Writer::start(connection, checkpointer, turn, options.acquire_timeout)?;
+    let breaks = Breaks::new(readers.reads());
+    let writer = Writer::start(
+        connection,
+        checkpointer,
+        turn,
+        breaks,
+        options.acquire_timeout,
+    )?;
     Ok((Arc::new(readers), writer))
 }

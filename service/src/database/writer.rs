@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use sea_orm::Value;
 use tokio::sync::oneshot;
 
+use super::breaks::Breaks;
 use super::checkpointer::{Checkpointer, checkpoint};
 use super::company::Company;
 use super::error::DatabaseError;
@@ -57,6 +58,7 @@ impl Writer {
         connection: SqliteConnection,
         checkpointer: Checkpointer,
         turn: Turn,
+        breaks: Breaks,
         acquire_timeout: Duration,
     ) -> Result<Self, DatabaseError> {
         let (queue, receiver) = sync_channel(QUEUE_LENGTH);
@@ -66,6 +68,7 @@ impl Writer {
         let group = Group::new(
             Arc::clone(&connection),
             turn,
+            breaks,
             Arc::clone(&counts),
             acquire_timeout,
         );
@@ -134,6 +137,7 @@ struct Group {
     transaction: Transaction,
     deferred: Deferred,
     turn: Turn,
+    breaks: Breaks,
     counts: Arc<WriterCounts>,
     acquire_timeout: Duration,
     /// How many of the next groups run with savepoints.
@@ -145,6 +149,7 @@ impl Group {
     fn new(
         connection: Arc<SqliteConnection>,
         turn: Turn,
+        breaks: Breaks,
         counts: Arc<WriterCounts>,
         acquire_timeout: Duration,
     ) -> Self {
@@ -155,6 +160,7 @@ impl Group {
             transaction,
             deferred,
             turn,
+            breaks,
             counts,
             acquire_timeout,
             careful: Cell::new(0),
@@ -204,9 +210,12 @@ impl Group {
         loop {
             match queue.recv_timeout(CHECKPOINT_WHEN_IDLE) {
                 Ok(first) => {
+                    let began = Instant::now();
                     self.serve_group(first, queue);
                     checkpointer.committed(&self.connection);
                     checkpointed = false;
+                    let writes = self.counts.writes.load(Ordering::Relaxed);
+                    std::thread::sleep(self.breaks.after(writes, began.elapsed()));
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) if !checkpointed => {
