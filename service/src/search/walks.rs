@@ -5,16 +5,17 @@
 //! same cursors in every process. Where it is not kept (another process, a restart, long ago) the score in the cursor
 //! says where to go on.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hashlink::LruCache;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::rank::Hit;
 
-/// Matches of all walks together that are kept, the latest: 16 bytes each.
+/// Matches of all walks together that are kept, those of the pages that were used last: 16 bytes each.
 const MOST_KEPT: usize = 262_144;
 /// Pages of one walk that are kept.
 const MOST_PAGES: u32 = 1_000;
@@ -27,17 +28,21 @@ pub(super) struct Position {
     pub walk: u64,
 }
 
-/// The pages that were shown, by number.
-#[derive(Default)]
+/// The pages that were shown.
 pub(super) struct Walks {
-    kept: Mutex<Kept>,
+    /// By number. Walks that begin alike share their pages, so a page is as young as the last walk that came by: one of
+    /// them may be going on when the others are long over.
+    kept: Mutex<LruCache<u64, Arc<Pages>>>,
     matches: Arc<AtomicUsize>,
 }
 
-#[derive(Default)]
-struct Kept {
-    by_number: HashMap<u64, Arc<Pages>>,
-    oldest_first: VecDeque<u64>,
+impl Default for Walks {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::new(LruCache::new_unbounded()),
+            matches: Arc::default(),
+        }
+    }
 }
 
 /// A page and those before it.
@@ -57,7 +62,7 @@ impl Drop for Pages {
 impl Walks {
     /// The matches on the pages before a position; `None` when that is not known any more.
     pub(super) fn shown(&self, position: &Position) -> Option<HashSet<Uuid>> {
-        let mut pages = Some(self.kept.lock().by_number.get(&position.walk).cloned()?);
+        let mut pages = Some(self.kept.lock().get(&position.walk).cloned()?);
         let mut shown = HashSet::new();
         while let Some(page) = pages {
             shown.extend(page.ids.iter().copied());
@@ -75,12 +80,12 @@ impl Walks {
         let mut kept = self.kept.lock();
         let before = match after {
             None => None,
-            Some(position) => match kept.by_number.get(&position.walk) {
+            Some(position) => match kept.get(&position.walk) {
                 Some(before) if before.count < MOST_PAGES => Some(Arc::clone(before)),
                 _ => return number,
             },
         };
-        if kept.by_number.contains_key(&number) {
+        if kept.get(&number).is_some() {
             return number;
         }
         self.matches.fetch_add(page.len(), Ordering::Relaxed);
@@ -90,14 +95,8 @@ impl Walks {
             before,
             matches: Arc::clone(&self.matches),
         };
-        kept.by_number.insert(number, Arc::new(pages));
-        kept.oldest_first.push_back(number);
-        while self.matches.load(Ordering::Relaxed) > MOST_KEPT {
-            let Some(oldest) = kept.oldest_first.pop_front() else {
-                break;
-            };
-            kept.by_number.remove(&oldest);
-        }
+        kept.insert(number, Arc::new(pages));
+        while self.matches.load(Ordering::Relaxed) > MOST_KEPT && kept.remove_lru().is_some() {}
         number
     }
 }
@@ -145,6 +144,28 @@ mod tests {
         assert_eq!((count(0), count(second + 2)), (None, None));
         assert_eq!(walks.keep(Some(&at(first)), &page(3..6)), second);
         assert_eq!(walks.matches.load(Ordering::Relaxed), 7);
+    }
+
+    #[test]
+    fn a_page_that_another_walk_shows_too_is_young_again() {
+        let walks = Walks::default();
+        let each = 1_000;
+        let keep = |walk: u128| walks.keep(None, &page(walk * each..(walk + 1) * each));
+        let (same, asked) = (keep(0), keep(1));
+        let most = u128::try_from(MOST_KEPT).expect("a number") / each;
+        for walk in 2..most {
+            keep(walk);
+        }
+        assert_eq!(keep(0), same);
+        assert!(walks.shown(&at(asked)).is_some());
+        for walk in most..most + 100 {
+            keep(walk);
+        }
+        assert!(walks.shown(&at(same)).is_some());
+        assert!(walks.shown(&at(asked)).is_some());
+        let after = walks.keep(Some(&at(same)), &page(9_000_000..9_000_001));
+        let count = walks.shown(&at(after)).map(|shown| shown.len());
+        assert_eq!(count, Some(1_001));
     }
 
     #[test]
