@@ -126,7 +126,6 @@ pub async fn search_library(
         return Err(Problem::parameter("kind", "enum", "expected resource"));
     }
     parameters.finish()?;
-    pharos.expect_typing();
     let reply = pharos.search(&search).await?;
     Ok(linked(
         json(StatusCode::OK, &reply)?,

@@ -17,7 +17,7 @@ pub struct Suggestions {
 }
 
 impl Pharos {
-    /// Somebody searches, or has the search page before them: what they type next will be completed at once.
+    /// Somebody has the search page before them: what they type will be completed at once.
     pub fn expect_typing(&self) {
         self.words.expect_typing(&self.database);
     }
