@@ -64,6 +64,8 @@ start_server() {
     local home output attempt
     home=$(mktemp -d "$work/server.XXXXXX")
     output=$home/output
+    # The server's own redirection may come after the first look.
+    : >"$output"
     DATABASE_URL=$1 PHAROS_DATA_DIR=$home PHAROS_LISTEN=127.0.0.1:0 PHAROS_RATE_LIMIT_KEY=off \
         PHAROS_RATE_LIMIT_ADDRESS=off PHAROS_RATE_LIMIT_FAILURES=off SLOW_QUERY_THRESHOLD=1h RUST_LOG=warn \
         "$PHAROS_TEST_BINARY" serve >"$output" 2>"$home/log" &
