@@ -128,7 +128,8 @@ fn json_indexes(column: JsonColumn, path: &[String], trigrams: Option<&str>) -> 
     let name = |kind: &str| format!("idx_json_{}_{}_{kind}", column.name(), hash.token());
     let index = |kind: &str, expression: Expr| {
         let (name, expression) = (name(kind), spelled(expression));
-        let create = format!("CREATE INDEX CONCURRENTLY {name} ON resources ({expression})");
+        let create =
+            format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON resources ({expression})");
         DeclaredIndex {
             name,
             create: Some(create),
@@ -148,7 +149,7 @@ fn trigram_index(name: String, expression: Expr, trigrams: Option<&str>) -> Decl
     let expression = spelled(expression);
     let create = trigrams.map(|schema| {
         format!(
-            "CREATE INDEX CONCURRENTLY {name} ON resources USING gin (({expression}) \"{schema}\".gin_trgm_ops)"
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON resources USING gin (({expression}) \"{schema}\".gin_trgm_ops)"
         )
     });
     DeclaredIndex { name, create }
